@@ -1,0 +1,2 @@
+//! The `sabot` command.
+fn main() {}
