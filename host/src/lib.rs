@@ -1,1 +1,12 @@
-//! Sabot.
+//! Sabot: a host for streaming pipelines whose user logic ships as WebAssembly components.
+//!
+//! The modules follow the data: `connector` → `codec` → `batch` → `operator` (native or `wasm`) →
+//! `checkpoint` → `connector` again, driven by `runtime`. Control goes `admin` → `control` → `catalog`,
+//! `supervise`, `runtime`. Imports point one way; ARCHITECTURE.md has the table and a test keeps it.
+
+pub mod batch;
+pub mod codec;
+pub mod connector;
+pub mod operator;
+pub mod plan;
+pub mod spec;

@@ -1,0 +1,393 @@
+//! A pipeline's specification after parsing: plain data, defaults applied, names not yet resolved.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use arrow::datatypes::SchemaRef;
+
+/// A pipeline.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// Its name: also the default consumer group.
+    pub name: String,
+    /// What is promised about each record.
+    pub delivery: Delivery,
+    /// Barriers.
+    pub checkpoint: Checkpoint,
+    /// Where dead letters go.
+    pub dead_letter: DeadLetterTarget,
+    /// Inputs, in the order written.
+    pub sources: Vec<Source>,
+    /// Operators, in the order written.
+    pub steps: Vec<Step>,
+    /// Outputs, in the order written.
+    pub sinks: Vec<Sink>,
+}
+
+/// What is promised about each record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// None lost; after a failure some may come twice.
+    AtLeastOnce,
+}
+
+/// When progress is made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Time between barriers.
+    pub every: Duration,
+}
+
+/// Where dead letters go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeadLetterTarget {
+    /// A file of JSON lines in the host's data folder.
+    HostFile,
+    /// A file of JSON lines.
+    File(PathBuf),
+    /// A topic; the failure is told in headers.
+    Kafka {
+        /// Name of the connection.
+        connection: String,
+        /// The topic, which must exist.
+        topic: String,
+    },
+}
+
+/// What becomes of a record or row that fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorPolicy {
+    /// The pipeline stops with this record named.
+    Fail,
+    /// It is counted and dropped.
+    Skip,
+    /// It is written to the dead letters before its offset is committed.
+    DeadLetter,
+}
+
+/// An input.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its name.
+    pub name: String,
+    /// Where from.
+    pub connector: SourceConnector,
+    /// How bytes become rows; `None` where the connector makes rows itself.
+    pub decode: Option<Decode>,
+    /// Event time, if any.
+    pub event_time: Option<EventTime>,
+    /// For records that do not decode.
+    pub on_error: ErrorPolicy,
+    /// At most this many rows in a batch.
+    pub batch_rows: usize,
+}
+
+/// Event time of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventTime {
+    /// The column, of a timestamp type or int64 milliseconds.
+    pub column: String,
+    /// How far behind the newest a row may come.
+    pub out_of_order: Duration,
+}
+
+/// Where a source reads.
+#[derive(Clone, Debug)]
+pub enum SourceConnector {
+    /// A Kafka topic.
+    Kafka(KafkaSource),
+    /// A file or folder of files.
+    File(FileSource),
+    /// Made-up rows.
+    Generate(Generate),
+    /// Rows pushed by the embedding program, by name.
+    Memory {
+        /// Name in the process-wide registry.
+        name: String,
+    },
+}
+
+/// A Kafka topic to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KafkaSource {
+    /// Name of a connection in the host's config.
+    pub connection: String,
+    /// The topic.
+    pub topic: String,
+    /// Consumer group; the pipeline's name when not given.
+    pub group: Option<String>,
+    /// Where to start a partition that has no committed offset.
+    pub start: Start,
+}
+
+/// Where to start a partition that has no committed offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// The oldest record.
+    Earliest,
+    /// After the newest record.
+    Latest,
+    /// Nowhere: a partition without a committed offset fails the pipeline.
+    Committed,
+    /// The first record at or after this time (milliseconds since 1970).
+    Timestamp(i64),
+}
+
+/// Format of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileFormat {
+    /// One record a line, decoded and encoded by the codec.
+    Lines,
+    /// Comma separated with a header line.
+    Csv,
+    /// Arrow IPC file or stream.
+    Arrow,
+}
+
+/// A file to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileSource {
+    /// The file.
+    pub path: PathBuf,
+    /// Its format.
+    pub format: FileFormat,
+}
+
+/// Made-up rows.
+#[derive(Clone, Debug)]
+pub struct Generate {
+    /// The columns.
+    pub schema: SchemaRef,
+    /// How values of a column are made, by column; others are made by type.
+    pub columns: Vec<(String, GenerateColumn)>,
+    /// Rows a second over all partitions; `None` is as fast as it goes.
+    pub rate: Option<u64>,
+    /// Rows in all; `None` never ends.
+    pub count: Option<u64>,
+    /// Partitions, a task each.
+    pub partitions: u32,
+    /// The same seed makes the same rows.
+    pub seed: u64,
+}
+
+/// How a generated column is made.
+#[derive(Clone, Debug, PartialEq)]
+pub enum GenerateColumn {
+    /// 0, 1, 2, … over all partitions without gaps or repeats.
+    Sequence,
+    /// A number in a range, uniform.
+    Range {
+        /// Lowest.
+        min: f64,
+        /// Highest.
+        max: f64,
+    },
+    /// One of `count` keys, `prefix` before a number; key `k` is drawn in proportion to `1 / (k + 1)^skew`.
+    Keys {
+        /// How many.
+        count: u64,
+        /// 0 is uniform.
+        skew: f64,
+        /// Before the number, in string columns.
+        prefix: String,
+    },
+    /// The time of day.
+    Now,
+    /// One of these.
+    OneOf(Vec<String>),
+}
+
+/// A codec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// JSON objects.
+    Json,
+}
+
+/// How bytes become rows.
+#[derive(Clone, Debug)]
+pub struct Decode {
+    /// The codec.
+    pub codec: Codec,
+    /// The columns.
+    pub schema: SchemaRef,
+}
+
+/// A reference to a port: `name` or `name.port`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PortRef {
+    /// Source or step.
+    pub node: String,
+    /// Port; `None` is the main one.
+    pub port: Option<String>,
+}
+
+/// An operator.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Its name.
+    pub name: String,
+    /// What it reads: one, or several in union.
+    pub from: Vec<PortRef>,
+    /// What it does.
+    pub kind: StepKind,
+    /// For rows it refuses, when nobody reads its `.errors` port.
+    pub on_error: ErrorPolicy,
+}
+
+/// What a step does.
+#[derive(Clone, Debug)]
+pub enum StepKind {
+    /// Passes everything on: a union.
+    Union,
+    /// Keeps rows for which an SQL expression is true.
+    Filter {
+        /// The expression.
+        expression: String,
+    },
+    /// Computes columns by SQL expressions.
+    Select {
+        /// Expressions, each `expr`, `expr as name` or `*`.
+        items: Vec<String>,
+    },
+    /// Sends each row out of the first port whose SQL expression is true.
+    Route {
+        /// Port and expression, in order; `None` is `otherwise`.
+        branches: Vec<(String, Option<String>)>,
+    },
+    /// A component.
+    Wasm(Wasm),
+}
+
+/// A component in a pipeline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wasm {
+    /// `name`, `name@version`, `sha256:…`.
+    pub component: String,
+    /// Given to `bind`.
+    pub config: serde_json::Value,
+    /// Capabilities that the pipeline grants: `clock`, `entropy`.
+    pub grant: Vec<String>,
+    /// Limits.
+    pub limits: WasmLimits,
+    /// After a swap, how long the new version is on probation.
+    pub probation: Probation,
+}
+
+/// How long a swapped-in version is on probation: a failure within it brings the old one back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probation {
+    /// At least this many batches on each task, and
+    pub batches: u32,
+    /// at least this long.
+    pub time: Duration,
+}
+
+/// Limits of one instance of a component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WasmLimits {
+    /// Linear memory, bytes.
+    pub memory_bytes: usize,
+    /// Time for one batch.
+    pub batch_timeout: Duration,
+    /// Bytes that one call may emit.
+    pub emit_bytes: usize,
+}
+
+/// An output.
+#[derive(Clone, Debug)]
+pub struct Sink {
+    /// Its name.
+    pub name: String,
+    /// What it reads: one, or several in union.
+    pub from: Vec<PortRef>,
+    /// Where to.
+    pub connector: SinkConnector,
+    /// How rows become bytes; `None` where the connector takes rows.
+    pub encode: Option<Encode>,
+    /// For rows that do not encode.
+    pub on_error: ErrorPolicy,
+}
+
+/// How rows become bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Encode {
+    /// The codec.
+    pub codec: Codec,
+    /// Only these columns, in this order; `None` is all.
+    pub columns: Option<Vec<String>>,
+}
+
+/// Where a sink writes.
+#[derive(Clone, Debug)]
+pub enum SinkConnector {
+    /// A Kafka topic.
+    Kafka(KafkaSink),
+    /// A file.
+    File {
+        /// The file; several tasks write `path.0`, `path.1`, ….
+        path: PathBuf,
+        /// Its format.
+        format: FileFormat,
+    },
+    /// The host's standard output, a line a row.
+    Stdout,
+    /// Nowhere.
+    Blackhole,
+    /// The embedding program, by name.
+    Memory {
+        /// Name in the process-wide registry.
+        name: String,
+    },
+}
+
+/// A Kafka topic to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KafkaSink {
+    /// Name of a connection in the host's config.
+    pub connection: String,
+    /// The topic.
+    pub topic: String,
+    /// Columns of the key, joined as the partitioner hashes them; empty: no key.
+    pub key: Vec<String>,
+    /// How a partition is chosen.
+    pub partitioner: Partitioner,
+    /// Compression of batches.
+    pub compression: Compression,
+    /// How long a batch may wait to fill.
+    pub linger: Duration,
+    /// Bytes of a batch.
+    pub batch_bytes: usize,
+    /// Columns that become headers.
+    pub headers: Vec<String>,
+    /// Column of the record timestamp; `None`: the broker's or producer's clock.
+    pub timestamp: Option<String>,
+}
+
+/// How a partition is chosen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Partitioner {
+    /// By key, as the Java client does; without a key, sticky random.
+    Murmur2,
+    /// By key, CRC-32 as librdkafka does; without a key, random.
+    Crc32,
+    /// In turn.
+    RoundRobin,
+    /// The number in this column.
+    Column(String),
+}
+
+/// Compression of a producer's batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// None.
+    None,
+    /// gzip.
+    Gzip,
+    /// Snappy.
+    Snappy,
+    /// LZ4.
+    Lz4,
+    /// Zstandard.
+    Zstd,
+}
