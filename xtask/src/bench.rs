@@ -45,17 +45,11 @@ pub fn run(name: Option<&str>, arguments: &[&str]) -> Result {
     steps.run("build the guests", guests::build_all)?;
     for name in &chosen {
         // A broker a bench: one bench's load must not be another's background.
-        let broker = if ON_KAFKA.contains(&&**name) {
-            Some(steps.run("start Kafka", Broker::start)?)
-        } else {
-            None
-        };
+        let broker =
+            if ON_KAFKA.contains(&&**name) { Some(steps.run("start Kafka", Broker::start)?) } else { None };
         steps.run(&format!("bench {name}"), || {
             let mut command = Command::new(paths::target().join("release").join(name));
-            command
-                .args(arguments)
-                .env("SABOT_BIN", paths::sabot())
-                .current_dir(paths::root());
+            command.args(arguments).env("SABOT_BIN", paths::sabot()).current_dir(paths::root());
             if let Some(broker) = &broker {
                 command.env("SABOT_TEST_BOOTSTRAP", &broker.bootstrap);
             }

@@ -15,14 +15,8 @@ pub fn run(arguments: &[&str]) -> Result {
     let mut steps = Steps::new();
     steps.run("setup", || setup::run(Need::host()))?;
     steps.run("build the host", build_host)?;
-    steps.run("build the example components", || {
-        guests::build(&["examples/fraud"])
-    })?;
-    let error = Command::new(paths::sabot())
-        .arg("demo")
-        .args(arguments)
-        .current_dir(paths::root())
-        .exec();
+    steps.run("build the example components", || guests::build(&["examples/fraud"]))?;
+    let error = Command::new(paths::sabot()).arg("demo").args(arguments).current_dir(paths::root()).exec();
     Err(Failure::Failed(format!("cannot run the demo: {error}")))
 }
 

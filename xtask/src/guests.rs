@@ -50,21 +50,14 @@ pub fn build(roots: &[&str]) -> Result {
         let name = name.unwrap_or(&guest.folder).display();
         if let Some(missing) = missing_toolchain(&guest.language) {
             if process::is_ci() {
-                return failed(format!(
-                    "{name} ({}) cannot be built: {missing}",
-                    guest.language
-                ));
+                return failed(format!("{name} ({}) cannot be built: {missing}", guest.language));
             }
             eprintln!("    {name} ({}): skipped, {missing}", guest.language);
             continue;
         }
         let started = Instant::now();
         process::run(sabot_build()?.arg(&guest.folder))?;
-        eprintln!(
-            "    {name} ({}): {}",
-            guest.language,
-            seconds(started.elapsed())
-        );
+        eprintln!("    {name} ({}): {}", guest.language, seconds(started.elapsed()));
         built += 1;
     }
     eprintln!("    {built} of {} guests built", guests.len());
@@ -74,11 +67,7 @@ pub fn build(roots: &[&str]) -> Result {
 /// `sabot build` with the toolchains that setup provides.
 fn sabot_build() -> Result<Command> {
     let mut path = vec![python::programs()?];
-    path.extend(
-        std::env::var_os("PATH")
-            .iter()
-            .flat_map(std::env::split_paths),
-    );
+    path.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
     let path = std::env::join_paths(path)
         .map_err(|error| process::Failure::Failed(format!("PATH cannot be extended: {error}")))?;
     let mut command = Command::new(paths::sabot());
@@ -92,14 +81,8 @@ fn sabot_build() -> Result<Command> {
 
 fn missing_toolchain(language: &str) -> Option<&'static str> {
     let (there, otherwise) = match language {
-        "c" => (
-            clang::is_there(),
-            "no C compiler for WebAssembly: see `cargo xtask setup`",
-        ),
-        "python" => (
-            python::is_there(),
-            "no componentize-py: see `cargo xtask setup`",
-        ),
+        "c" => (clang::is_there(), "no C compiler for WebAssembly: see `cargo xtask setup`"),
+        "python" => (python::is_there(), "no componentize-py: see `cargo xtask setup`"),
         _ => (true, ""),
     };
     (!there).then_some(otherwise)
@@ -115,10 +98,7 @@ fn find(folder: &Path, guests: &mut Vec<Guest>) -> Result {
         let Some(language) = language(&text) else {
             return failed(format!("{} has no line `lang = \"…\"`", manifest.display()));
         };
-        guests.push(Guest {
-            folder: folder.to_owned(),
-            language,
-        });
+        guests.push(Guest { folder: folder.to_owned(), language });
     }
     let entries = doing(&format!("list {}", folder.display()), folder.read_dir())?;
     for entry in entries.flatten() {
@@ -148,10 +128,7 @@ mod tests {
 
     #[test]
     fn the_language_is_read() {
-        assert_eq!(
-            language("name = \"x\"\nlang = \"rust\" # typed"),
-            Some("rust".into())
-        );
+        assert_eq!(language("name = \"x\"\nlang = \"rust\" # typed"), Some("rust".into()));
         assert_eq!(language("name = \"x\""), None);
     }
 }

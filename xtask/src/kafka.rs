@@ -37,19 +37,13 @@ impl Broker {
     pub fn start() -> Result<Self> {
         if let Some(bootstrap) = users_broker() {
             eprintln!("    using SABOT_TEST_BOOTSTRAP={bootstrap}; none is started");
-            return Ok(Self {
-                bootstrap,
-                running: None,
-            });
+            return Ok(Self { bootstrap, running: None });
         }
         let jars = install()?;
         sweep()?;
         let folder = instances()?.join(format!("run-{}", std::process::id()));
         let (child, bootstrap) = launch(&jars, &folder, Life::Ours)?;
-        Ok(Self {
-            bootstrap,
-            running: Some((child, folder)),
-        })
+        Ok(Self { bootstrap, running: Some((child, folder)) })
     }
 }
 
@@ -106,10 +100,7 @@ pub fn stop_command() -> Result {
         return Ok(());
     };
     state.stop()?;
-    doing(
-        &format!("remove {}", folder.display()),
-        std::fs::remove_dir_all(&folder),
-    )?;
+    doing(&format!("remove {}", folder.display()), std::fs::remove_dir_all(&folder))?;
     eprintln!("stopped the broker (pid {})", state.pid);
     Ok(())
 }
@@ -120,9 +111,7 @@ pub fn is_users() -> bool {
 }
 
 fn users_broker() -> Option<String> {
-    std::env::var("SABOT_TEST_BOOTSTRAP")
-        .ok()
-        .filter(|value| !value.is_empty())
+    std::env::var("SABOT_TEST_BOOTSTRAP").ok().filter(|value| !value.is_empty())
 }
 
 fn instances() -> Result<PathBuf> {
@@ -135,9 +124,7 @@ fn sweep() -> Result {
         return Ok(());
     };
     for folder in entries.flatten().map(|entry| entry.path()) {
-        let ours = folder
-            .file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with("run-"));
+        let ours = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with("run-"));
         if ours && !State::read(&folder).is_some_and(|state| state.is_alive()) {
             // It may just be starting in another process: only what is old is rubbish.
             let old = std::fs::metadata(&folder)
@@ -199,21 +186,14 @@ fn launch_once(jars: &Path, folder: &Path, life: Life) -> Result<(Child, String)
     command.stdin(Stdio::null()).stdout(log).stderr(errors);
     let mut child = doing("start the broker", command.spawn())?;
     let bootstrap = format!("127.0.0.1:{}", ports.broker);
-    let state = State {
-        pid: child.id(),
-        bootstrap: bootstrap.clone(),
-        folder: folder.to_owned(),
-    };
+    let state = State { pid: child.id(), bootstrap: bootstrap.clone(), folder: folder.to_owned() };
     state.write()?;
     if let Err(error) = wait_until_ready(&mut child, ports.broker, &log_path) {
         let _ = child.kill();
         let _ = child.wait();
         return Err(error);
     }
-    eprintln!(
-        "    ready on {bootstrap} after {}",
-        seconds(started.elapsed())
-    );
+    eprintln!("    ready on {bootstrap} after {}", seconds(started.elapsed()));
     Ok((child, bootstrap))
 }
 
@@ -221,10 +201,7 @@ fn java(jars: &Path, folder: &Path) -> Command {
     let mut command = Command::new("java");
     command
         .args(["-Xms256m", "-Xmx768m", "-XX:+UseSerialGC"])
-        .arg(format!(
-            "-Dlog4j2.configurationFile={}",
-            folder.join("log4j2.properties").display()
-        ))
+        .arg(format!("-Dlog4j2.configurationFile={}", folder.join("log4j2.properties").display()))
         .arg("-cp")
         .arg(jars.join("*"))
         .current_dir(folder);
@@ -243,10 +220,7 @@ fn with_life(command: Command, life: Life) -> Command {
         return command;
     }
     let mut wrapped = Command::new(wrapper[0]);
-    wrapped
-        .args(&wrapper[1..])
-        .arg(command.get_program())
-        .args(command.get_args());
+    wrapped.args(&wrapper[1..]).arg(command.get_program()).args(command.get_args());
     if let Some(folder) = command.get_current_dir() {
         wrapped.current_dir(folder);
     }
@@ -267,10 +241,7 @@ fn wait_until_ready(child: &mut Child, port: u16, log: &Path) -> Result {
             return Ok(());
         }
         if Instant::now() > deadline {
-            return failed(format!(
-                "Kafka was not ready after {}:\n{end}",
-                seconds(START_LIMIT)
-            ));
+            return failed(format!("Kafka was not ready after {}:\n{end}", seconds(START_LIMIT)));
         }
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -278,20 +249,11 @@ fn wait_until_ready(child: &mut Child, port: u16, log: &Path) -> Result {
 
 fn free_ports() -> Result<Ports> {
     // Both are held until both are known, so that they differ.
-    let listen = || {
-        doing(
-            "find a free port",
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)),
-        )
-    };
-    let port = |listener: &TcpListener| {
-        doing("read a port", listener.local_addr()).map(|address| address.port())
-    };
+    let listen = || doing("find a free port", TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+    let port =
+        |listener: &TcpListener| doing("read a port", listener.local_addr()).map(|address| address.port());
     let (broker, controller) = (listen()?, listen()?);
-    Ok(Ports {
-        broker: port(&broker)?,
-        controller: port(&controller)?,
-    })
+    Ok(Ports { broker: port(&broker)?, controller: port(&controller)? })
 }
 
 /// Sends a signal by name. The standard library can only kill its own children.
@@ -320,10 +282,7 @@ impl State {
     fn write(&self) -> Result {
         let path = self.folder.join("state");
         let mut file = doing("make the state file", File::create(path))?;
-        doing(
-            "write the state file",
-            writeln!(file, "{}\n{}", self.pid, self.bootstrap),
-        )
+        doing("write the state file", writeln!(file, "{}\n{}", self.pid, self.bootstrap))
     }
 
     /// Whether this very broker runs: the pid may belong to another program by now.
@@ -371,9 +330,7 @@ mod tests {
 
     #[test]
     fn two_ports_differ() {
-        let ports = free_ports()
-            .ok()
-            .map(|ports| (ports.broker, ports.controller));
+        let ports = free_ports().ok().map(|ports| (ports.broker, ports.controller));
         let (broker, controller) = ports.expect("ports are free");
         assert_ne!(broker, controller);
     }

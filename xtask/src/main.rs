@@ -63,9 +63,7 @@ fn dispatch(words: &[&str]) -> process::Result {
         _ => words.iter().any(|word| matches!(*word, "-h" | "--help")),
     };
     match words {
-        [] => Err(Failure::Usage(
-            "a command is missing: demo, test, bench, guests, kafka or setup".into(),
-        )),
+        [] => Err(Failure::Usage("a command is missing: demo, test, bench, guests, kafka or setup".into())),
         words if own_help || words == ["help"] => {
             print!("{HELP}");
             Ok(())
@@ -74,22 +72,15 @@ fn dispatch(words: &[&str]) -> process::Result {
         ["test"] => test::run(test::Scope::Full),
         ["test", "quick"] => test::run(test::Scope::Quick),
         ["bench"] => bench::run(None, &[]),
-        ["bench", name, arguments @ ..] if !name.starts_with('-') => {
-            bench::run(Some(name), arguments)
-        }
+        ["bench", name, arguments @ ..] if !name.starts_with('-') => bench::run(Some(name), arguments),
         ["guests"] => guests::run(),
         ["kafka", "start"] => kafka::start_command(),
         ["kafka", "stop"] => kafka::stop_command(),
         ["kafka"] => Err(Failure::Usage("`kafka` takes `start` or `stop`".into())),
         ["setup"] => setup::run(setup::Need::everything()),
-        [
-            command @ ("test" | "bench" | "guests" | "kafka" | "setup"),
-            rest @ ..,
-        ] => {
+        [command @ ("test" | "bench" | "guests" | "kafka" | "setup"), rest @ ..] => {
             let stray = rest.iter().find(|word| **word != "quick").unwrap_or(&"");
-            Err(Failure::Usage(format!(
-                "`{command}` does not take `{stray}`"
-            )))
+            Err(Failure::Usage(format!("`{command}` does not take `{stray}`")))
         }
         [other, ..] => Err(Failure::Usage(format!("unknown command `{other}`"))),
     }
@@ -111,10 +102,7 @@ mod tests {
         assert_eq!(usage(&["tset"]), "unknown command `tset`");
         assert_eq!(usage(&["test", "fast"]), "`test` does not take `fast`");
         assert_eq!(usage(&["setup", "--now"]), "`setup` does not take `--now`");
-        assert_eq!(
-            usage(&["kafka", "restart"]),
-            "`kafka` does not take `restart`"
-        );
+        assert_eq!(usage(&["kafka", "restart"]), "`kafka` does not take `restart`");
         assert!(usage(&[]).contains("a command is missing"));
     }
 }

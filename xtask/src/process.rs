@@ -49,12 +49,7 @@ pub fn quiet(command: &mut Command) -> Result<Output> {
     }
     let mut said = String::from_utf8_lossy(&output.stdout).into_owned();
     said.push_str(&String::from_utf8_lossy(&output.stderr));
-    failed(format!(
-        "`{}` ended with {}:\n{}",
-        line(command),
-        output.status,
-        last_lines(&said, 30)
-    ))
+    failed(format!("`{}` ended with {}:\n{}", line(command), output.status, last_lines(&said, 30)))
 }
 
 /// Whether a program can be run and succeeds; silent.
@@ -70,15 +65,8 @@ pub fn succeeds(program: impl AsRef<OsStr>, arguments: &[&str]) -> bool {
 
 /// What a program prints on its standard output, trimmed; nothing where it fails.
 pub fn answer(program: impl AsRef<OsStr>, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    let output = Command::new(program).args(arguments).stdin(Stdio::null()).output().ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Where a program is found on `PATH`.
@@ -100,18 +88,12 @@ pub fn is_ci() -> bool {
 
 /// Writes a file and names it where that fails.
 pub fn write(path: &Path, text: &str) -> Result {
-    doing(
-        &format!("write {}", path.display()),
-        std::fs::write(path, text),
-    )
+    doing(&format!("write {}", path.display()), std::fs::write(path, text))
 }
 
 /// Makes a folder with its parents.
 pub fn make_folder(path: &Path) -> Result {
-    doing(
-        &format!("make the folder {}", path.display()),
-        std::fs::create_dir_all(path),
-    )
+    doing(&format!("make the folder {}", path.display()), std::fs::create_dir_all(path))
 }
 
 /// The last lines of a text.
@@ -122,11 +104,7 @@ pub fn last_lines(text: &str, count: usize) -> String {
 
 fn line(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy().into_owned()];
-    words.extend(
-        command
-            .get_args()
-            .map(|word| word.to_string_lossy().into_owned()),
-    );
+    words.extend(command.get_args().map(|word| word.to_string_lossy().into_owned()));
     words.join(" ")
 }
 

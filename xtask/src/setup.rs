@@ -25,56 +25,31 @@ pub struct Need {
 }
 
 impl Need {
-    const NOTHING: Self = Self {
-        build: false,
-        wasm: false,
-        lints: false,
-        kafka: false,
-        guests: false,
-    };
+    const NOTHING: Self = Self { build: false, wasm: false, lints: false, kafka: false, guests: false };
 
     /// Everything that any command needs.
     pub const fn everything() -> Self {
-        Self {
-            build: true,
-            wasm: true,
-            lints: true,
-            kafka: true,
-            guests: true,
-        }
+        Self { build: true, wasm: true, lints: true, kafka: true, guests: true }
     }
 
     /// The host and components in Rust.
     pub const fn host() -> Self {
-        Self {
-            build: true,
-            wasm: true,
-            ..Self::NOTHING
-        }
+        Self { build: true, wasm: true, ..Self::NOTHING }
     }
 
     /// The host and components in every language.
     pub const fn guests() -> Self {
-        Self {
-            guests: true,
-            ..Self::host()
-        }
+        Self { guests: true, ..Self::host() }
     }
 
     /// Everything but a server.
     pub const fn quick_test() -> Self {
-        Self {
-            kafka: false,
-            ..Self::everything()
-        }
+        Self { kafka: false, ..Self::everything() }
     }
 
     /// A test broker.
     pub const fn kafka() -> Self {
-        Self {
-            kafka: true,
-            ..Self::NOTHING
-        }
+        Self { kafka: true, ..Self::NOTHING }
     }
 }
 
@@ -88,18 +63,14 @@ pub fn run(need: Need) -> Result {
         step("rustfmt and clippy", rust_components)?;
     }
     if need.wasm {
-        step("Rust for wasm32-unknown-unknown", || {
-            wasm::provide().map(|toolchain| toolchain.describe())
-        })?;
+        step("Rust for wasm32-unknown-unknown", || wasm::provide().map(|toolchain| toolchain.describe()))?;
     }
     if need.guests {
         step("C for WebAssembly", || optional("C", clang::provide()))?;
         step("componentize-py", || optional("Python", python::provide()))?;
     }
     if broker {
-        step("Apache Kafka", || {
-            kafka::install().map(|_| format!("{} is there", kafka::VERSION))
-        })?;
+        step("Apache Kafka", || kafka::install().map(|_| format!("{} is there", kafka::VERSION)))?;
     }
     Ok(())
 }
@@ -107,9 +78,9 @@ pub fn run(need: Need) -> Result {
 /// A guest toolchain that cannot be had skips its guests locally and fails in CI.
 fn optional(language: &str, provided: Result<String>) -> Result<String> {
     match provided {
-        Err(Failure::Failed(reason)) if !process::is_ci() => Ok(format!(
-            "not to be had, guests in {language} will be skipped: {reason}"
-        )),
+        Err(Failure::Failed(reason)) if !process::is_ci() => {
+            Ok(format!("not to be had, guests in {language} will be skipped: {reason}"))
+        }
         other => other,
     }
 }
@@ -149,10 +120,6 @@ fn rust_components() -> Result<String> {
         ));
     }
     announce(&format!("adding {names}"));
-    process::quiet(
-        std::process::Command::new("rustup")
-            .args(["component", "add"])
-            .args(&missing),
-    )?;
+    process::quiet(std::process::Command::new("rustup").args(["component", "add"]).args(&missing))?;
     Ok(format!("added {names}"))
 }

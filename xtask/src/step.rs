@@ -14,10 +14,7 @@ pub struct Steps {
 impl Steps {
     /// Starts the clock.
     pub fn new() -> Self {
-        Self {
-            started: Instant::now(),
-            done: Vec::new(),
-        }
+        Self { started: Instant::now(), done: Vec::new() }
     }
 
     /// Runs one step: says what it is before, and how long it took after.

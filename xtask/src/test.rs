@@ -37,9 +37,7 @@ fn run_steps(scope: Scope, steps: &mut Steps) -> Result<Tally> {
     };
     steps.run("setup", || setup::run(need))?;
     steps
-        .run("formatting", || {
-            process::run(cargo().args(["fmt", "--all", "--check"]))
-        })
+        .run("formatting", || process::run(cargo().args(["fmt", "--all", "--check"])))
         .map_err(|failure| with_remedy(failure, "`cargo fmt --all` puts it right"))?;
     steps.run("lints", || {
         let words = "clippy --release --workspace --all-targets -- -D warnings";
@@ -73,9 +71,7 @@ fn run_tests(broker: Option<&Broker>) -> Result<Tally> {
     match broker {
         Some(broker) => command.env("SABOT_TEST_BOOTSTRAP", &broker.bootstrap),
         // In a quick run a test that needs a server is skipped, in CI too.
-        None => command
-            .env("SABOT_TEST_QUICK", "1")
-            .env_remove("SABOT_TEST_BOOTSTRAP"),
+        None => command.env("SABOT_TEST_QUICK", "1").env_remove("SABOT_TEST_BOOTSTRAP"),
     };
     match paths::cases() {
         Some(folder) => {
@@ -89,10 +85,7 @@ fn run_tests(broker: Option<&Broker>) -> Result<Tally> {
     let mut child = doing("run cargo test", command.spawn())?;
     let mut tally = Tally::default();
     if let Some(output) = child.stdout.take() {
-        for line in BufReader::new(output)
-            .split(b'\n')
-            .map_while(|line| line.ok())
-        {
+        for line in BufReader::new(output).split(b'\n').map_while(|line| line.ok()) {
             let line = String::from_utf8_lossy(&line);
             tally.read(&line);
             // A closed terminal must not end the run before the broker is stopped.
@@ -102,9 +95,7 @@ fn run_tests(broker: Option<&Broker>) -> Result<Tally> {
     let status = doing("wait for cargo test", child.wait())?;
     if !status.success() {
         let failed = tally.failed;
-        return process::failed(format!(
-            "cargo test ended with {status}; {failed} tests failed"
-        ));
+        return process::failed(format!("cargo test ended with {status}; {failed} tests failed"));
     }
     if tally.passed == 0 {
         return process::failed("cargo test ran no test");
@@ -152,10 +143,7 @@ impl Tally {
     }
 
     fn line(&self) -> String {
-        format!(
-            "{} passed, {} failed, {} skipped",
-            self.passed, self.failed, self.ignored
-        )
+        format!("{} passed, {} failed, {} skipped", self.passed, self.failed, self.ignored)
     }
 }
 

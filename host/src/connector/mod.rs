@@ -2,6 +2,10 @@
 //! writes for one task, a group says which partitions are ours. Knows nothing of operators, plans or the
 //! runtime; everything here is bounded and gives up its thread within the wait it was asked for.
 
+mod dead_letter;
+
+pub use dead_letter::{DeadLetter, DeadLetterWriter, Header};
+
 use std::time::Duration;
 
 use crate::batch::{Batch, RawRecords};

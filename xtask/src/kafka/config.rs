@@ -67,10 +67,7 @@ mod tests {
 
     #[test]
     fn the_ports_and_the_folder_are_in_place() {
-        let ports = Ports {
-            broker: 19092,
-            controller: 19093,
-        };
+        let ports = Ports { broker: 19092, controller: 19093 };
         let text = server(&ports, Path::new("/tmp/x/data"));
         assert!(text.contains("advertised.listeners=PLAINTEXT://127.0.0.1:19092\n"));
         assert!(text.contains("controller.quorum.voters=1@127.0.0.1:19093\n"));

@@ -8,10 +8,8 @@ use std::path::Path;
 
 const PACKAGES: [&str; 3] = ["clang-19", "lld-19", "wasi-libc"];
 const ZIG: &str = "ziglang==0.17.0";
-const WASI_LIBC: [&str; 2] = [
-    "/usr/include/wasm32-wasi/stdlib.h",
-    "/usr/share/wasi-sysroot/include/wasm32-wasi/stdlib.h",
-];
+const WASI_LIBC: [&str; 2] =
+    ["/usr/include/wasm32-wasi/stdlib.h", "/usr/share/wasi-sysroot/include/wasm32-wasi/stdlib.h"];
 
 /// Whether guests in C can be built.
 pub fn is_there() -> bool {
@@ -45,12 +43,8 @@ pub fn provide() -> Result<String> {
 }
 
 fn found() -> Option<String> {
-    let clang = ["clang-19", "clang"]
-        .into_iter()
-        .find(|name| has_wasm(name));
-    let linker = ["wasm-ld-19", "wasm-ld"]
-        .into_iter()
-        .find(|name| process::find(name).is_some());
+    let clang = ["clang-19", "clang"].into_iter().find(|name| has_wasm(name));
+    let linker = ["wasm-ld-19", "wasm-ld"].into_iter().find(|name| process::find(name).is_some());
     let libc = WASI_LIBC.into_iter().any(|file| Path::new(file).is_file());
     match (clang, linker, libc) {
         (Some(clang), Some(linker), true) => Some(format!("{clang} with {linker} and wasi-libc")),

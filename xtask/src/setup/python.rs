@@ -42,11 +42,7 @@ pub fn install(requirement: &str) -> Result {
         let python = python()?;
         announce("making a Python environment in the cache");
         let folder = programs.parent().unwrap_or(&programs);
-        process::quiet(
-            Command::new(python)
-                .args(["-m", "venv", "--clear"])
-                .arg(folder),
-        )?;
+        process::quiet(Command::new(python).args(["-m", "venv", "--clear"]).arg(folder))?;
     }
     announce(&format!("pip install {requirement}"));
     process::quiet(Command::new(pip).args([
@@ -59,22 +55,13 @@ pub fn install(requirement: &str) -> Result {
 }
 
 fn mark(requirement: &str) -> Result<PathBuf> {
-    Ok(paths::cache()?
-        .join("python")
-        .join(format!("{requirement}.installed")))
+    Ok(paths::cache()?.join("python").join(format!("{requirement}.installed")))
 }
 
 /// A Python that can make environments.
 fn python() -> Result<&'static str> {
-    const CAN: [&str; 2] = [
-        "-c",
-        "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))",
-    ];
-    let find = || {
-        ["python3", "/usr/bin/python3"]
-            .into_iter()
-            .find(|python| process::succeeds(python, &CAN))
-    };
+    const CAN: [&str; 2] = ["-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))"];
+    let find = || ["python3", "/usr/bin/python3"].into_iter().find(|python| process::succeeds(python, &CAN));
     if let Some(python) = find() {
         return Ok(python);
     }

@@ -38,16 +38,8 @@ const BUILD: [Requirement; 6] = [
         packages: &["pkg-config"],
         check: || process::find("pkg-config").is_some(),
     },
-    Requirement {
-        what: "OpenSSL with headers",
-        packages: &["libssl-dev"],
-        check: || library("openssl"),
-    },
-    Requirement {
-        what: "zlib with headers",
-        packages: &["zlib1g-dev"],
-        check: || library("zlib"),
-    },
+    Requirement { what: "OpenSSL with headers", packages: &["libssl-dev"], check: || library("openssl") },
+    Requirement { what: "zlib with headers", packages: &["zlib1g-dev"], check: || library("zlib") },
 ];
 
 const JAVA: [Requirement; 2] = [
@@ -91,11 +83,9 @@ pub fn provide(required: &[&Requirement]) -> Result<String> {
     apt(&packages)?;
     match required.iter().find(|entry| !(entry.check)()) {
         None => Ok(format!("installed {}", packages.join(" "))),
-        Some(entry) => failed(format!(
-            "{} is still missing after installing {}",
-            entry.what,
-            entry.packages.join(" ")
-        )),
+        Some(entry) => {
+            failed(format!("{} is still missing after installing {}", entry.what, entry.packages.join(" ")))
+        }
     }
 }
 
@@ -104,17 +94,11 @@ pub fn apt(packages: &[&str]) -> Result {
     announce(&format!("apt-get install {}", packages.join(" ")));
     let apt_get = || {
         let mut command = Command::new("apt-get");
-        command
-            .args(["-qq", "-o", "DPkg::Lock::Timeout=300"])
-            .env("DEBIAN_FRONTEND", "noninteractive");
+        command.args(["-qq", "-o", "DPkg::Lock::Timeout=300"]).env("DEBIAN_FRONTEND", "noninteractive");
         command
     };
     process::quiet(apt_get().arg("update"))?;
-    process::quiet(
-        apt_get()
-            .args(["install", "-y", "--no-install-recommends"])
-            .args(packages),
-    )?;
+    process::quiet(apt_get().args(["install", "-y", "--no-install-recommends"]).args(packages))?;
     Ok(())
 }
 
@@ -134,10 +118,7 @@ fn by_hand(missing: &[&&Requirement], packages: &[&str], obstacle: &str) -> Stri
     for entry in missing {
         text.push_str(&format!("  - {}\n", entry.what));
     }
-    text.push_str(&format!(
-        "On Debian or Ubuntu: sudo apt-get install {}",
-        packages.join(" ")
-    ));
+    text.push_str(&format!("On Debian or Ubuntu: sudo apt-get install {}", packages.join(" ")));
     text
 }
 

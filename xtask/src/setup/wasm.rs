@@ -51,13 +51,8 @@ impl Toolchain {
             Self::Debian => {
                 Path::new("/usr/bin/rustc").is_file()
                     && process::find("wasm-ld-19").is_some()
-                    && process::answer("/usr/bin/rustc", &["--print", "sysroot"]).is_some_and(
-                        |root| {
-                            Path::new(&root)
-                                .join("lib/rustlib/src/rust/library")
-                                .is_dir()
-                        },
-                    )
+                    && process::answer("/usr/bin/rustc", &["--print", "sysroot"])
+                        .is_some_and(|root| Path::new(&root).join("lib/rustlib/src/rust/library").is_dir())
             }
         }
     }
@@ -99,9 +94,7 @@ fn choose(
         Some("rustup") => &[Toolchain::Rustup],
         Some("debian") => &[Toolchain::Debian],
         Some(other) => {
-            return failed(format!(
-                "{VARIABLE} is `{other}`: it may be rustup or debian"
-            ));
+            return failed(format!("{VARIABLE} is `{other}`: it may be rustup or debian"));
         }
     };
     if let Some(found) = candidates.iter().find(|candidate| is_there(**candidate)) {
@@ -155,10 +148,7 @@ mod tests {
         let Err(Failure::Failed(reason)) = choose(None, |_| false, |_| failed("refused")) else {
             panic!("a toolchain came from nowhere");
         };
-        assert!(
-            reason.contains("- rustup: refused\n  - debian: refused"),
-            "{reason}"
-        );
+        assert!(reason.contains("- rustup: refused\n  - debian: refused"), "{reason}");
         let Err(Failure::Failed(reason)) = choose(Some("gcc"), |_| true, |_| Ok(())) else {
             panic!("gcc was accepted");
         };

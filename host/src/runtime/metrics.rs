@@ -1,0 +1,119 @@
+//! Counters of a running pipeline: plain atomics, shared by its tasks, read by whoever asks.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+/// Counters of one source, step or sink over all its tasks.
+#[derive(Debug, Default)]
+pub struct NodeMetrics {
+    rows_in: AtomicU64,
+    rows_out: AtomicU64,
+    bytes: AtomicU64,
+    errors: AtomicU64,
+    busy_ns: AtomicU64,
+}
+
+/// A reading of [`NodeMetrics`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeTotals {
+    /// Rows taken in (records, for a source).
+    pub rows_in: u64,
+    /// Rows given out.
+    pub rows_out: u64,
+    /// Bytes read, for a source.
+    pub bytes: u64,
+    /// Rows or records refused.
+    pub errors: u64,
+    /// Time spent in its code.
+    pub busy: Duration,
+}
+
+impl NodeMetrics {
+    pub(super) fn took(&self, rows: usize, bytes: usize) {
+        self.rows_in.fetch_add(rows as u64, Relaxed);
+        self.bytes.fetch_add(bytes as u64, Relaxed);
+    }
+
+    pub(super) fn gave(&self, rows: usize) {
+        self.rows_out.fetch_add(rows as u64, Relaxed);
+    }
+
+    pub(super) fn refused(&self, rows: usize) {
+        self.errors.fetch_add(rows as u64, Relaxed);
+    }
+
+    pub(super) fn worked(&self, time: Duration) {
+        self.busy_ns.fetch_add(time.as_nanos() as u64, Relaxed);
+    }
+
+    /// What they stand at.
+    pub fn totals(&self) -> NodeTotals {
+        NodeTotals {
+            rows_in: self.rows_in.load(Relaxed),
+            rows_out: self.rows_out.load(Relaxed),
+            bytes: self.bytes.load(Relaxed),
+            errors: self.errors.load(Relaxed),
+            busy: Duration::from_nanos(self.busy_ns.load(Relaxed)),
+        }
+    }
+}
+
+/// Where a source's partition stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceTotals {
+    /// The offset to be read next.
+    pub position: i64,
+    /// Records between it and the end, where that is known.
+    pub lag: Option<i64>,
+}
+
+/// Counters of one pipeline. They live as long as the pipeline runs, through restarts.
+#[derive(Debug, Default)]
+pub struct PipelineMetrics {
+    nodes: Mutex<BTreeMap<String, std::sync::Arc<NodeMetrics>>>,
+    positions: Mutex<BTreeMap<(String, i32), SourceTotals>>,
+    dead_letters: AtomicU64,
+    checkpoints: AtomicU64,
+}
+
+impl PipelineMetrics {
+    /// Counters of the node called `name`.
+    pub fn node(&self, name: &str) -> std::sync::Arc<NodeMetrics> {
+        let mut nodes = self.nodes.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        std::sync::Arc::clone(nodes.entry(name.to_owned()).or_default())
+    }
+
+    /// Where each partition of each source stands: (source, partition).
+    pub fn positions(&self) -> BTreeMap<(String, i32), SourceTotals> {
+        self.positions.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
+    }
+
+    pub(super) fn at(&self, source: &str, partition: i32, totals: SourceTotals) {
+        let mut positions = self.positions.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        positions.insert((source.to_owned(), partition), totals);
+    }
+
+    pub(super) fn forget_positions(&self) {
+        self.positions.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clear();
+    }
+
+    pub(super) fn dead_letter(&self) {
+        self.dead_letters.fetch_add(1, Relaxed);
+    }
+
+    /// Dead letters written.
+    pub fn dead_letters(&self) -> u64 {
+        self.dead_letters.load(Relaxed)
+    }
+
+    pub(super) fn checkpoint(&self, id: u64) {
+        self.checkpoints.store(id, Relaxed);
+    }
+
+    /// The last checkpoint that completed; 0 before the first.
+    pub fn last_checkpoint(&self) -> u64 {
+        self.checkpoints.load(Relaxed)
+    }
+}

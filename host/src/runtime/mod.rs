@@ -1,0 +1,26 @@
+//! Running a plan: a pipeline has a coordinator thread, and a task thread for each fragment and partition.
+//!
+//! ```text
+//!  coordinator ──barrier──▶ source task ──────────▶ sink            one task: read → decode → walk the tree
+//!   ▲    │                     │ channel (bounded)
+//!   │    └─commit              ▼
+//!   └────acks──────────── merging task ──────────▶ sink
+//! ```
+//! The coordinator drives the consumer groups, starts and drains tasks on a rebalance, sends barriers, commits
+//! what every task has acknowledged, and restarts after a failure. Nothing here runs on the control plane's
+//! threads. Knows nothing of the catalog, the API or Wasm engines: components come in as `operator::component`.
+
+mod assembly;
+mod coordinator;
+mod dead_letters;
+mod input;
+mod life;
+mod metrics;
+mod run;
+mod task;
+mod walker;
+
+pub use assembly::{Job, Resources};
+pub use coordinator::Handle;
+pub use life::{Life, State};
+pub use metrics::{NodeMetrics, NodeTotals, PipelineMetrics, SourceTotals};

@@ -1,0 +1,389 @@
+//! Walks a batch through the tree of a fragment's nodes, on the thread of its task: operators call by call,
+//! sinks with backpressure, refused rows to whom they concern. Knows nothing of readers or of the coordinator.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array};
+use arrow::datatypes::SchemaRef;
+use crossbeam_channel::{SendTimeoutError, Sender};
+
+use super::dead_letters::DeadLetters;
+use super::metrics::NodeMetrics;
+use crate::batch::{Batch, Message};
+use crate::codec::RecordError;
+use crate::connector::{ConnectorError, Writer, Written};
+use crate::operator::{Operator, OperatorError, Output, RowError};
+use crate::plan::Target;
+use crate::spec::ErrorPolicy;
+
+/// Attempts at a batch that an operator calls transient, the waits doubling from [`FIRST_RETRY`].
+const ATTEMPTS: u32 = 8;
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+/// How long a task sleeps at most before it looks whether it is cancelled.
+const SLICE: Duration = Duration::from_millis(20);
+
+/// Why a task ends before its time.
+#[derive(Debug)]
+pub(super) enum TaskError {
+    /// The pipeline was told to give up (another task failed, or a hard stop).
+    Cancelled,
+    /// This task failed: the reason.
+    Failed(String),
+}
+
+/// What a node does with a batch.
+pub(super) enum Role {
+    /// Passes it on.
+    Pass,
+    /// Works on it.
+    Operator(Box<dyn Operator>),
+    /// Writes it.
+    Sink(Box<dyn Writer>),
+}
+
+/// A node as one task runs it.
+pub(super) struct WalkerNode {
+    pub name: String,
+    pub role: Role,
+    /// For each port of the operator, where its batches go.
+    pub ports: Vec<Vec<Edge>>,
+    /// Who reads the rows it refuses, with the schema of that port.
+    pub errors: Option<(SchemaRef, Vec<Edge>)>,
+    pub on_error: ErrorPolicy,
+    pub metrics: Arc<NodeMetrics>,
+    /// Names the component at work, for dead letters.
+    pub component: Option<Box<dyn Fn() -> String + Send>>,
+}
+
+/// Where a port leads.
+#[derive(Clone)]
+pub(super) enum Edge {
+    Node(usize),
+    Channel(Sender<Message>),
+}
+
+impl Edge {
+    pub fn new(target: Target, channel: impl FnOnce(usize) -> Sender<Message>) -> Edge {
+        match target {
+            Target::Node(node) => Edge::Node(node),
+            Target::Channel(id) => Edge::Channel(channel(id)),
+        }
+    }
+}
+
+/// The nodes of one task.
+pub(super) struct Walker {
+    nodes: Vec<WalkerNode>,
+    outputs: Vec<Output>,
+    dead_letters: DeadLetters,
+    cancel: Arc<AtomicBool>,
+    record_errors: Vec<RecordError>,
+}
+
+impl Walker {
+    pub fn new(nodes: Vec<WalkerNode>, dead_letters: DeadLetters, cancel: Arc<AtomicBool>) -> Self {
+        let outputs = nodes.iter().map(|_| Output::default()).collect();
+        Walker { nodes, outputs, dead_letters, cancel, record_errors: Vec::new() }
+    }
+
+    /// Gives `batch` to `node`, and what comes of it to those below.
+    pub fn run(&mut self, node: usize, batch: Batch) -> Result<(), TaskError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.nodes[node].metrics.took(batch.len(), 0);
+        match self.nodes[node].role {
+            Role::Pass => {
+                self.nodes[node].metrics.gave(batch.len());
+                self.dispatch(node, 0, batch)
+            }
+            Role::Operator(_) => {
+                let mut out = std::mem::take(&mut self.outputs[node]);
+                let result =
+                    self.operate(node, &batch, &mut out).and_then(|()| self.settle(node, Some(&batch), &mut out));
+                out.clear();
+                self.outputs[node] = out;
+                result
+            }
+            Role::Sink(_) => self.write(node, &batch),
+        }
+    }
+
+    /// Rows made at the source of this fragment: node 0 gives them out without having taken any in.
+    pub fn source(&mut self, batch: Batch) -> Result<(), TaskError> {
+        self.nodes[0].metrics.gave(batch.len());
+        self.dispatch(0, 0, batch)
+    }
+
+    fn operate(&mut self, node: usize, batch: &Batch, out: &mut Output) -> Result<(), TaskError> {
+        let started = Instant::now();
+        let mut wait = FIRST_RETRY;
+        for attempt in 1.. {
+            let Role::Operator(operator) = &mut self.nodes[node].role else { return Ok(()) };
+            out.clear();
+            match operator.on_batch(batch, out) {
+                Ok(()) => break,
+                Err(OperatorError::Transient(_)) if attempt < ATTEMPTS => {
+                    self.sleep(wait)?;
+                    wait *= 2;
+                }
+                Err(OperatorError::Transient(reason)) => {
+                    let name = &self.nodes[node].name;
+                    return Err(TaskError::Failed(format!(
+                        "step `{name}` asked to try a batch again {ATTEMPTS} times: {reason}"
+                    )));
+                }
+                Err(OperatorError::Fatal(reason)) => {
+                    return Err(TaskError::Failed(format!("step `{}`: {reason}", self.nodes[node].name)));
+                }
+            }
+        }
+        self.nodes[node].metrics.worked(started.elapsed());
+        Ok(())
+    }
+
+    /// Sends on what an operator answered.
+    fn settle(&mut self, node: usize, input: Option<&Batch>, out: &mut Output) -> Result<(), TaskError> {
+        if !out.errors.is_empty()
+            && let Some(input) = input
+        {
+            let errors = std::mem::take(&mut out.errors);
+            self.refused(node, input, &errors)?;
+        }
+        for (port, batch) in out.batches.drain(..) {
+            self.nodes[node].metrics.gave(batch.len());
+            self.dispatch(node, port, batch)?;
+        }
+        Ok(())
+    }
+
+    fn dispatch(&mut self, node: usize, port: usize, batch: Batch) -> Result<(), TaskError> {
+        let Some(edges) = self.nodes[node].ports.get(port) else { return Ok(()) };
+        let edges = edges.clone();
+        self.send(&edges, batch)
+    }
+
+    fn send(&mut self, edges: &[Edge], batch: Batch) -> Result<(), TaskError> {
+        let Some((last, rest)) = edges.split_last() else { return Ok(()) };
+        for edge in rest {
+            self.send_one(edge, batch.clone())?;
+        }
+        self.send_one(last, batch)
+    }
+
+    fn send_one(&mut self, edge: &Edge, batch: Batch) -> Result<(), TaskError> {
+        match edge {
+            Edge::Node(node) => self.run(*node, batch),
+            Edge::Channel(sender) => post(&self.cancel, sender, Message::Data(batch)),
+        }
+    }
+
+    fn write(&mut self, node: usize, batch: &Batch) -> Result<(), TaskError> {
+        let started = Instant::now();
+        let mut from = 0;
+        loop {
+            let Role::Sink(writer) = &mut self.nodes[node].role else { return Ok(()) };
+            match writer.write(batch, from, &mut self.record_errors) {
+                Ok(Written::Taken) => break,
+                Ok(Written::Full { from: next }) => {
+                    from = next;
+                    if let Err(ConnectorError::Stop(reason)) = writer.delivered(SLICE) {
+                        return Err(self.sink_failed(node, reason));
+                    }
+                }
+                Err(ConnectorError::Retry(reason)) => {
+                    tracing::debug!(sink = self.nodes[node].name, reason, "the sink is not ready");
+                    self.sleep(SLICE)?;
+                }
+                Err(ConnectorError::Stop(reason)) => return Err(self.sink_failed(node, reason)),
+            }
+            self.check_cancelled()?;
+        }
+        self.nodes[node].metrics.worked(started.elapsed());
+        self.nodes[node].metrics.gave(batch.len() - self.record_errors.len());
+        if self.record_errors.is_empty() {
+            return Ok(());
+        }
+        let errors: Vec<RowError> = std::mem::take(&mut self.record_errors)
+            .into_iter()
+            .map(|e| RowError { row: e.index, code: e.code.into(), message: e.message, retryable: false })
+            .collect();
+        self.refused(node, batch, &errors)
+    }
+
+    fn sink_failed(&self, node: usize, reason: String) -> TaskError {
+        TaskError::Failed(format!("sink `{}`: {reason}", self.nodes[node].name))
+    }
+
+    /// Rows that `node` refuses: to the readers of its `errors` port, or else by its policy.
+    fn refused(&mut self, node: usize, batch: &Batch, errors: &[RowError]) -> Result<(), TaskError> {
+        let this = &self.nodes[node];
+        this.metrics.refused(errors.len());
+        if let Some((schema, edges)) = &this.errors {
+            let rows = error_rows(batch, errors, schema)
+                .map_err(|e| TaskError::Failed(format!("step `{}`: rows for `.errors`: {e}", this.name)))?;
+            let edges = edges.clone();
+            return self.send(&edges, rows);
+        }
+        match this.on_error {
+            ErrorPolicy::Skip => Ok(()),
+            ErrorPolicy::Fail => {
+                let Some(first) = errors.first() else { return Ok(()) };
+                let place = super::dead_letters::place(batch, first.row as usize);
+                Err(TaskError::Failed(format!(
+                    "`{}` refused {place}: {} ({}); its on_error is `fail`",
+                    this.name, first.message, first.code
+                )))
+            }
+            ErrorPolicy::DeadLetter => {
+                let component = this.component.as_ref().map(|label| label());
+                let name = this.name.clone();
+                for error in errors {
+                    self.dead_letters.row(&name, component.as_deref(), batch, error)?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Where records that do not decode go.
+    pub fn dead_letters(&mut self) -> &mut DeadLetters {
+        &mut self.dead_letters
+    }
+
+    /// Node 0, for the counters and policy of a source.
+    pub fn root(&self) -> &WalkerNode {
+        &self.nodes[0]
+    }
+
+    /// Event time has come to `watermark_ms` for every node.
+    pub fn watermark(&mut self, watermark_ms: i64) -> Result<(), TaskError> {
+        self.each_operator(|operator, out| operator.on_watermark(watermark_ms, out))?;
+        self.tell_channels(Message::Watermark(watermark_ms))
+    }
+
+    /// Everything so far belongs to checkpoint `id` or an earlier one.
+    pub fn barrier(&mut self, id: u64) -> Result<(), TaskError> {
+        self.each_operator(|operator, out| operator.on_barrier(out))?;
+        for node in 0..self.nodes.len() {
+            if let Role::Sink(writer) = &mut self.nodes[node].role
+                && let Err(e) = writer.barrier(id)
+            {
+                return Err(self.sink_failed(node, e.to_string()));
+            }
+        }
+        self.dead_letters.barrier(id)?;
+        self.tell_channels(Message::Barrier(crate::batch::Barrier { id }))
+    }
+
+    /// Nothing follows.
+    pub fn end(&mut self) -> Result<(), TaskError> {
+        for node in &mut self.nodes {
+            if let Role::Operator(operator) = &mut node.role {
+                operator.close();
+            }
+        }
+        self.tell_channels(Message::End)
+    }
+
+    /// Between two batches.
+    pub fn between_batches(&mut self) -> Result<(), TaskError> {
+        for node in &mut self.nodes {
+            if let Role::Operator(operator) = &mut node.role {
+                operator
+                    .between_batches()
+                    .map_err(|e| TaskError::Failed(format!("step `{}`: {e}", node.name)))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The barrier (if any since the start) behind everything that has reached the outside: `u64::MAX` when
+    /// nothing here writes outside.
+    pub fn delivered(&mut self) -> Result<u64, TaskError> {
+        let mut lowest = self.dead_letters.delivered()?;
+        for node in 0..self.nodes.len() {
+            let Role::Sink(writer) = &mut self.nodes[node].role else { continue };
+            match writer.delivered(Duration::ZERO) {
+                Ok(id) => lowest = lowest.min(id.unwrap_or(0)),
+                Err(ConnectorError::Retry(_)) => lowest = 0,
+                Err(ConnectorError::Stop(reason)) => return Err(self.sink_failed(node, reason)),
+            }
+        }
+        Ok(lowest)
+    }
+
+    fn each_operator(
+        &mut self,
+        call: impl Fn(&mut dyn Operator, &mut Output) -> Result<(), OperatorError>,
+    ) -> Result<(), TaskError> {
+        for node in 0..self.nodes.len() {
+            let Role::Operator(operator) = &mut self.nodes[node].role else { continue };
+            let mut out = std::mem::take(&mut self.outputs[node]);
+            let result = call(operator.as_mut(), &mut out)
+                .map_err(|e| TaskError::Failed(format!("step `{}`: {e}", self.nodes[node].name)))
+                .and_then(|()| self.settle(node, None, &mut out));
+            out.clear();
+            self.outputs[node] = out;
+            result?;
+        }
+        Ok(())
+    }
+
+    fn tell_channels(&mut self, message: Message) -> Result<(), TaskError> {
+        for node in &self.nodes {
+            let errors = node.errors.iter().map(|(_, edges)| edges);
+            for edge in node.ports.iter().chain(errors).flatten() {
+                if let Edge::Channel(sender) = edge {
+                    post(&self.cancel, sender, message.clone())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the task was told to give up.
+    pub fn check_cancelled(&self) -> Result<(), TaskError> {
+        if self.cancel.load(Relaxed) { Err(TaskError::Cancelled) } else { Ok(()) }
+    }
+
+    /// Sleeps, but not through a cancellation.
+    pub fn sleep(&self, time: Duration) -> Result<(), TaskError> {
+        let until = Instant::now() + time;
+        loop {
+            self.check_cancelled()?;
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            std::thread::sleep(left.min(SLICE));
+        }
+    }
+}
+
+/// Puts a message on a channel, waiting while it is full.
+fn post(cancel: &AtomicBool, sender: &Sender<Message>, mut message: Message) -> Result<(), TaskError> {
+    loop {
+        match sender.send_timeout(message, SLICE) {
+            Ok(()) => return Ok(()),
+            Err(SendTimeoutError::Timeout(back)) => message = back,
+            // The reader failed; its own report says why.
+            Err(SendTimeoutError::Disconnected(_)) => return Err(TaskError::Cancelled),
+        }
+        if cancel.load(Relaxed) {
+            return Err(TaskError::Cancelled);
+        }
+    }
+}
+
+/// The refused rows with their errors beside them: the schema of an `errors` port.
+fn error_rows(batch: &Batch, errors: &[RowError], schema: &SchemaRef) -> Result<Batch, arrow::error::ArrowError> {
+    let rows = batch.take(&UInt32Array::from_iter_values(errors.iter().map(|e| e.row)))?;
+    let mut columns: Vec<ArrayRef> = rows.rows.columns().to_vec();
+    columns.push(Arc::new(StringArray::from_iter_values(errors.iter().map(|e| e.code.as_ref()))));
+    columns.push(Arc::new(StringArray::from_iter_values(errors.iter().map(|e| e.message.as_str()))));
+    columns.push(Arc::new(BooleanArray::from_iter(errors.iter().map(|e| Some(e.retryable)))));
+    Ok(rows.with_rows(RecordBatch::try_new(Arc::clone(schema), columns)?))
+}
