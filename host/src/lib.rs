@@ -6,7 +6,9 @@
 
 pub mod batch;
 pub mod codec;
+pub mod config;
 pub mod connector;
+pub mod control;
 pub mod operator;
 pub mod plan;
 pub mod spec;

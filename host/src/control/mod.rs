@@ -1,0 +1,10 @@
+//! The control plane's one door: [`Host`] does what the admin API, the command line and an embedding program
+//! ask for. All its calls block; callers on an async runtime run them on a blocking thread. Must not import
+//! `admin` or `cli`.
+
+pub mod api;
+mod host;
+mod refusal;
+
+pub use host::Host;
+pub use refusal::{Reason, Refusal, RefusalKind};
