@@ -1,12 +1,14 @@
-//! A pipeline's specification after parsing: plain data, defaults applied, names not yet resolved.
+//! A pipeline's specification after parsing: plain data, defaults applied, every name checked. Knows nothing of
+//! the text it came from.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 
 /// A pipeline.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Pipeline {
     /// Its name: also the default consumer group.
     pub name: String,
@@ -22,6 +24,23 @@ pub struct Pipeline {
     pub steps: Vec<Step>,
     /// Outputs, in the order written.
     pub sinks: Vec<Sink>,
+}
+
+impl Pipeline {
+    /// The source of this name.
+    pub fn source(&self, name: &str) -> Option<&Source> {
+        self.sources.iter().find(|source| source.name == name)
+    }
+
+    /// The step of this name.
+    pub fn step(&self, name: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| step.name == name)
+    }
+
+    /// The sink of this name.
+    pub fn sink(&self, name: &str) -> Option<&Sink> {
+        self.sinks.iter().find(|sink| sink.name == name)
+    }
 }
 
 /// What is promised about each record.
@@ -66,7 +85,7 @@ pub enum ErrorPolicy {
 }
 
 /// An input.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Source {
     /// Its name.
     pub name: String,
@@ -74,6 +93,9 @@ pub struct Source {
     pub connector: SourceConnector,
     /// How bytes become rows; `None` where the connector makes rows itself.
     pub decode: Option<Decode>,
+    /// The columns of its rows, whoever makes them: those of `decode`, of the generator, of the CSV or Arrow
+    /// file, or of what the embedding program pushes.
+    pub schema: SchemaRef,
     /// Event time, if any.
     pub event_time: Option<EventTime>,
     /// For records that do not decode.
@@ -92,7 +114,7 @@ pub struct EventTime {
 }
 
 /// Where a source reads.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum SourceConnector {
     /// A Kafka topic.
     Kafka(KafkaSource),
@@ -154,7 +176,7 @@ pub struct FileSource {
 }
 
 /// Made-up rows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Generate {
     /// The columns.
     pub schema: SchemaRef,
@@ -205,7 +227,7 @@ pub enum Codec {
 }
 
 /// How bytes become rows.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Decode {
     /// The codec.
     pub codec: Codec,
@@ -218,12 +240,33 @@ pub struct Decode {
 pub struct PortRef {
     /// Source or step.
     pub node: String,
-    /// Port; `None` is the main one.
+    /// Port; `None` is the main one (also where the user wrote `name.main`).
     pub port: Option<String>,
 }
 
+impl PortRef {
+    /// The port's name: `main` where none is given.
+    pub fn port_name(&self) -> &str {
+        self.port.as_deref().unwrap_or(PORT_MAIN)
+    }
+}
+
+impl fmt::Display for PortRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.port {
+            None => f.write_str(&self.node),
+            Some(port) => write!(f, "{}.{port}", self.node),
+        }
+    }
+}
+
+/// The port that a step without named ports answers on.
+pub const PORT_MAIN: &str = "main";
+/// The port of the rows that a step refuses.
+pub const PORT_ERRORS: &str = "errors";
+
 /// An operator.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Step {
     /// Its name.
     pub name: String,
@@ -236,7 +279,7 @@ pub struct Step {
 }
 
 /// What a step does.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum StepKind {
     /// Passes everything on: a union.
     Union,
@@ -262,7 +305,7 @@ pub enum StepKind {
 /// A component in a pipeline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wasm {
-    /// `name`, `name@version`, `sha256:…`.
+    /// `name`, `name@version`, `sha256:…`, or a path that ends in `.wasm` (see [`Wasm::is_path`]).
     pub component: String,
     /// Given to `bind`.
     pub config: serde_json::Value,
@@ -272,6 +315,13 @@ pub struct Wasm {
     pub limits: WasmLimits,
     /// After a swap, how long the new version is on probation.
     pub probation: Probation,
+}
+
+impl Wasm {
+    /// The component is a file beside the spec rather than one of the catalog: for `sabot run` and tests.
+    pub fn is_path(&self) -> bool {
+        self.component.ends_with(".wasm")
+    }
 }
 
 /// How long a swapped-in version is on probation: a failure within it brings the old one back.
@@ -295,7 +345,7 @@ pub struct WasmLimits {
 }
 
 /// An output.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Sink {
     /// Its name.
     pub name: String,
@@ -319,7 +369,7 @@ pub struct Encode {
 }
 
 /// Where a sink writes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum SinkConnector {
     /// A Kafka topic.
     Kafka(KafkaSink),
