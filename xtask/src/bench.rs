@@ -6,7 +6,7 @@ use crate::kafka::Broker;
 use crate::process::{self, Failure, Result, doing};
 use crate::setup::{self, Need};
 use crate::step::Steps;
-use crate::{demo, guests, paths};
+use crate::{guests, paths};
 use std::process::Command;
 
 /// The benches that measure against a real Kafka.
@@ -34,13 +34,9 @@ pub fn run(name: Option<&str>, arguments: &[&str]) -> Result {
         }
         Ok(())
     })?;
-    steps.run("build", || {
-        demo::build_host()?;
-        process::run(
-            process::cargo()
-                .args(["build", "--release", "-p", "sabot-benches", "--bins"])
-                .current_dir(paths::root()),
-        )
+    steps.run("build the host and the benches", || {
+        let words = ["build", "--release", "--workspace", "--bins"];
+        process::run(process::cargo().args(words).current_dir(paths::root()))
     })?;
     steps.run("build the guests", guests::build_all)?;
     for name in &chosen {

@@ -20,11 +20,12 @@ pub fn run(arguments: &[&str]) -> Result {
     Err(Failure::Failed(format!("cannot run the demo: {error}")))
 }
 
-/// Builds the `sabot` program, in the profile and with the features that the tests have.
+/// Builds the `sabot` program. `--workspace` makes cargo unify features over all members, as `cargo test
+/// --workspace` does; with `-p sabot` it would compile dependencies a second time.
 pub fn build_host() -> Result {
     process::run(
         process::cargo()
-            .args(["build", "--release", "-p", "sabot", "--bin", "sabot"])
+            .args(["build", "--release", "--workspace", "--bin", "sabot"])
             .current_dir(paths::root()),
     )
 }

@@ -29,7 +29,8 @@ Commands:
                         `quick` leaves out what needs a server
   bench [NAME [...]]    run the benches (all of them, or one; further arguments go to it)
   guests                build every guest component
-  kafka start|stop      a real Kafka for tests, on a free port of the loopback interface
+  kafka start|stop      a real Kafka for tests, on a free port of the loopback interface; a further word
+                        names one of several
   setup                 install what the other commands need; does nothing where all is there
 
 Environment:
@@ -74,8 +75,11 @@ fn dispatch(words: &[&str]) -> process::Result {
         ["bench"] => bench::run(None, &[]),
         ["bench", name, arguments @ ..] if !name.starts_with('-') => bench::run(Some(name), arguments),
         ["guests"] => guests::run(),
-        ["kafka", "start"] => kafka::start_command(),
-        ["kafka", "stop"] => kafka::stop_command(),
+        ["kafka", "start"] => kafka::start_command("main"),
+        ["kafka", "start", name] => kafka::start_command(name),
+        ["kafka", "stop"] => kafka::stop_command("main"),
+        ["kafka", "stop", name] => kafka::stop_command(name),
+        ["kafka", "kill", name] => kafka::kill_command(name),
         ["kafka"] => Err(Failure::Usage("`kafka` takes `start` or `stop`".into())),
         ["setup"] => setup::run(setup::Need::everything()),
         [command @ ("test" | "bench" | "guests" | "kafka" | "setup"), rest @ ..] => {

@@ -67,6 +67,7 @@ fn run_tests(broker: Option<&Broker>) -> Result<Tally> {
     command
         .args(["test", "--release", "--workspace", "--no-fail-fast"])
         .env("SABOT_BIN", paths::sabot())
+        .envs(std::env::current_exe().ok().map(|program| ("SABOT_XTASK", program)))
         .stdout(Stdio::piped());
     match broker {
         Some(broker) => command.env("SABOT_TEST_BOOTSTRAP", &broker.bootstrap),

@@ -1,0 +1,6 @@
+//! The integration tests: one program, one module a subject, so that everything is linked once.
+//!
+//! What the tests share is the library `sabot_tests`.
+
+mod harness;
+mod layout;
