@@ -1,0 +1,19 @@
+//! Rows as Rust types: what a column of each type is read as ([`FromCell`]) and written from ([`ToCell`]), and whole
+//! rows ([`Row`], [`OutputRow`]), which are derived. It knows no operators and no host.
+
+mod build;
+mod cell;
+mod output;
+mod read;
+mod types;
+
+pub use build::{
+    Appended, BitBuilder, BytesBuilder, ColumnBuilder, ColumnChain, FixedBuilder, ListBuilder, MessageSink, NullableBuilder,
+    Nulls, Place, Plain, StructBuilder,
+};
+pub use cell::{BytesColumn, CellSource, FixedColumn, BitColumn, FromCell, ListColumn, NullableColumn, StructColumn};
+pub use output::{OutputRow, Rows, Single, ToCell};
+pub(crate) use output::WithOrigin;
+pub use read::{Batch, Row, RowSource, TypedRows};
+pub use types::{Bytes, Date, TimestampMs, TimestampNs, TimestampS, TimestampUs};
+pub(crate) use types::same_type;
