@@ -9,6 +9,7 @@ pub mod codec;
 pub mod config;
 pub mod connector;
 pub mod control;
+pub mod guest;
 pub mod operator;
 pub mod plan;
 pub mod spec;

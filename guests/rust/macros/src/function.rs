@@ -1,9 +1,8 @@
 //! `#[filter]`, `#[map]`, `#[flat_map]` and `#[scalar]`: an operator from a function over rows.
 
-use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use proc_macro2::{Group, TokenStream, TokenTree};
+use quote::{ToTokens, TokenStreamExt, format_ident, quote};
 use syn::parse::{Parse, ParseStream};
-use syn::visit_mut::VisitMut;
 use syn::{
     Error, FnArg, GenericArgument, Ident, ItemFn, Lifetime, LitStr, PathArguments, Result, ReturnType, Token, Type,
     parse_quote,
@@ -284,31 +283,41 @@ fn only_type_argument(ty: &Type) -> Option<Type> {
     })
 }
 
-struct Lifetimes(Lifetime);
+/// The type with all its lifetimes replaced, also those of references that name none.
+fn with_lifetime(ty: &Type, lifetime: &Lifetime) -> Type {
+    Type::Verbatim(replaced(ty.to_token_stream(), lifetime))
+}
 
-impl VisitMut for Lifetimes {
-    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-        *lifetime = self.0.clone();
+fn replaced(tokens: TokenStream, lifetime: &Lifetime) -> TokenStream {
+    let mut out = TokenStream::new();
+    let mut tokens = tokens.into_iter().peekable();
+    let is = |token: &TokenTree, punct: char| matches!(token, TokenTree::Punct(p) if p.as_char() == punct);
+    while let Some(token) = tokens.next() {
+        if let TokenTree::Group(group) = &token {
+            out.append(Group::new(group.delimiter(), replaced(group.stream(), lifetime)));
+        } else if is(&token, '\'') {
+            // The name of the lifetime follows its apostrophe.
+            tokens.next();
+            lifetime.to_tokens(&mut out);
+        } else {
+            let bare_reference = is(&token, '&') && !tokens.peek().is_some_and(|next| is(next, '\''));
+            out.append(token);
+            if bare_reference {
+                lifetime.to_tokens(&mut out);
+            }
+        }
     }
-
-    fn visit_type_reference_mut(&mut self, reference: &mut syn::TypeReference) {
-        reference.lifetime = Some(self.0.clone());
-        self.visit_type_mut(&mut reference.elem);
-    }
+    out
 }
 
 /// The type as it can stand in a struct: which columns a row has does not depend on how long it borrows.
 fn with_static(ty: &Type) -> Type {
-    let mut ty = ty.clone();
-    Lifetimes(parse_quote!('static)).visit_type_mut(&mut ty);
-    ty
+    with_lifetime(ty, &parse_quote!('static))
 }
 
 /// The type as it can stand in a function body.
 fn with_elided(ty: &Type) -> Type {
-    let mut ty = ty.clone();
-    Lifetimes(parse_quote!('_)).visit_type_mut(&mut ty);
-    ty
+    with_lifetime(ty, &parse_quote!('_))
 }
 
 /// `large_orders` to `LargeOrders`.
