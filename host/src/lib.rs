@@ -5,6 +5,7 @@
 //! `supervise`, `runtime`. Imports point one way; ARCHITECTURE.md has the table and a test keeps it.
 
 pub mod batch;
+pub mod catalog;
 pub mod codec;
 pub mod config;
 pub mod connector;
