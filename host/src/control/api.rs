@@ -5,13 +5,16 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// A step of a pipeline that runs a component.
+/// A step of a pipeline that needs a component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
     /// The pipeline.
     pub pipeline: String,
     /// The step.
     pub step: String,
+    /// It does not run it now, and would come back to it by a rollback.
+    #[serde(default)]
+    pub previous: bool,
 }
 
 /// A stored component.

@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::catalog::CatalogError;
+
 /// What kind of refusal, so that callers know what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RefusalKind {
@@ -88,3 +90,26 @@ impl std::fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+impl From<CatalogError> for Refusal {
+    fn from(error: CatalogError) -> Refusal {
+        let (kind, title) = match &error {
+            CatalogError::Io { .. } => (RefusalKind::Internal, "the data folder failed"),
+            CatalogError::Locked { .. } => (RefusalKind::Unavailable, "the data folder is in use"),
+            CatalogError::Format { .. } => (RefusalKind::Internal, "the data folder has another format"),
+            CatalogError::Damaged { .. } => (RefusalKind::Conflict, "a stored record is damaged"),
+            CatalogError::Unknown { .. } => (RefusalKind::NotFound, "not found"),
+            CatalogError::BadReference { .. } => (RefusalKind::BadRequest, "not a component reference"),
+            CatalogError::Ambiguous { .. } => (RefusalKind::Conflict, "ambiguous component reference"),
+            CatalogError::BadName { .. } => (RefusalKind::Invalid, "name not allowed"),
+            CatalogError::BadVersion { .. } => (RefusalKind::Invalid, "not a semantic version"),
+            CatalogError::VersionTaken { .. } => (RefusalKind::Conflict, "version taken"),
+            CatalogError::InUse { .. } => (RefusalKind::Conflict, "component in use"),
+            CatalogError::Revision { .. } => (RefusalKind::Conflict, "changed meanwhile"),
+            CatalogError::NothingBefore { .. } => (RefusalKind::Conflict, "nothing to roll back to"),
+            CatalogError::TooLarge { .. } => (RefusalKind::TooLarge, "too large"),
+            CatalogError::Full { .. } => (RefusalKind::LimitReached, "limit reached"),
+        };
+        Refusal::new(kind, title, error.to_string())
+    }
+}

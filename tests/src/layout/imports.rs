@@ -19,7 +19,7 @@ const MODULES: [(&str, &[&str]); 16] = [
     ("connector", &["batch", "spec", "codec"]),
     ("operator", &["batch", "spec", "time", "plan"]),
     ("wasm", &["batch", "spec", "operator"]),
-    ("catalog", &["spec", "wasm"]),
+    ("catalog", &["config", "spec", "wasm"]),
     (
         "runtime",
         &[
