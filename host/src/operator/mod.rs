@@ -1,6 +1,8 @@
 //! The one small trait that every operator has, native or Wasm, and what it answers with. An operator runs on
 //! one task's thread and owns its state. Knows nothing of threads, channels, connectors or the catalog.
 
+pub mod component;
+
 use std::borrow::Cow;
 
 use crate::batch::Batch;
