@@ -10,6 +10,7 @@ use std::process::Command;
 /// The version that tests run against.
 pub const VERSION: &str = "4.3.0";
 const LOG4J: &str = "2.25.1";
+const COPY: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies";
 
 /// The folder of jars; fetched where it is not there yet.
 pub fn install() -> Result<PathBuf> {
@@ -27,7 +28,7 @@ pub fn install() -> Result<PathBuf> {
     let partial = base.join(format!("libs-{}", std::process::id()));
     process::quiet(
         Command::new("mvn")
-            .args(["-q", "-B", "dependency:copy-dependencies"])
+            .args(["-B", "-ntp", "-U", "-Dstyle.color=never", COPY])
             .arg(format!("-DoutputDirectory={}", partial.display()))
             .arg("-DincludeScope=runtime")
             .current_dir(&base),
