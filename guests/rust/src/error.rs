@@ -85,7 +85,10 @@ impl RowErrors {
         match self.0.last() {
             Some((last, _)) if *last as usize == row => {}
             last => {
-                assert!(last.is_none_or(|(last, _)| (*last as usize) < row), "rows are refused in ascending order");
+                assert!(
+                    last.is_none_or(|(last, _)| (*last as usize) < row),
+                    "rows are refused in ascending order"
+                );
                 self.0.push((row as u32, error));
             }
         }
@@ -99,5 +102,15 @@ impl RowErrors {
     /// Number of refused rows.
     pub fn len(&self) -> usize {
         self.0.len()
+    }
+}
+
+impl IntoIterator for RowErrors {
+    type Item = (usize, RowError);
+    type IntoIter =
+        std::iter::Map<std::vec::IntoIter<(u32, RowError)>, fn((u32, RowError)) -> (usize, RowError)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter().map(|(row, error)| (row as usize, error))
     }
 }

@@ -30,6 +30,8 @@
 //!
 //! The crate knows the interface (`wit/`) and Arrow's types, nothing of the host.
 
+#[cfg(feature = "arrow")]
+pub mod arrow;
 #[doc(hidden)]
 pub mod bindings;
 mod error;
@@ -57,8 +59,8 @@ pub use world::aggregate_ports;
 pub mod prelude {
     pub use crate as sabot;
     pub use crate::{
-        Agent, Aggregate, Batch, Bytes, Capability, Columns, Date, Emitter, Filter, FlatMap, Level, Manifest, Map,
-        NoConfig, OpError, Operator, Output, OutputRow, Port, Row, RowError, RowErrors, Rows, Scalar, Selection,
-        TimestampMs, TimestampNs, TimestampS, TimestampUs, count, log,
+        Agent, Aggregate, Batch, Bytes, Capability, Columns, Date, Emitter, Filter, FlatMap, Level, Manifest,
+        Map, NoConfig, OpError, Operator, Output, OutputRow, Port, Row, RowError, RowErrors, Rows, Scalar,
+        Selection, TimestampMs, TimestampNs, TimestampS, TimestampUs, count, log,
     };
 }

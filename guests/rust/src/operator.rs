@@ -215,7 +215,7 @@ impl<R: OutputRow> Output<R> {
 
     /// Sends the rows to the host as one batch.
     pub fn emit(&mut self) {
-        host::emit(self.port, self.rows.finish());
+        host::emit(self.port, self.rows.message());
     }
 
     /// Sends the rows to the host as one batch, if there are any.

@@ -117,7 +117,8 @@ fn bind<T: Slot>(inputs: Vec<wit::Port>, config: &str) -> Result<Vec<wit::Port>,
             .map_err(|e| OpError::Schema(format!("output {}: {e}", port.name)))?;
         outputs.push(wit::Port { name: port.name, schema });
     }
-    let inputs = ports.into_iter().map(|p| Input { schema: p.schema, layout: BatchLayout::default() }).collect();
+    let inputs =
+        ports.into_iter().map(|p| Input { schema: p.schema, layout: BatchLayout::default() }).collect();
     T::slot(|slot| *slot = Some(Instance { operator, inputs, extra: T::Extra::default() }));
     Ok(outputs)
 }
@@ -254,8 +255,14 @@ impl<S: Default> Groups<S> {
     }
 }
 
-impl<T: Aggregate + Slot<Extra = Groups<T::State>>> exports::accumulator::Guest for Component<AggregateWorld, T> {
-    fn update(batch: Vec<u8>, groups: Vec<u32>, group_count: u32) -> Result<Vec<wit::RowError>, wit::OpError> {
+impl<T: Aggregate + Slot<Extra = Groups<T::State>>> exports::accumulator::Guest
+    for Component<AggregateWorld, T>
+{
+    fn update(
+        batch: Vec<u8>,
+        groups: Vec<u32>,
+        group_count: u32,
+    ) -> Result<Vec<wit::RowError>, wit::OpError> {
         bound::<T, _>(|instance| {
             let (operator, input, states) = instance.input(0)?;
             let batch = input.read(batch)?;
@@ -280,7 +287,9 @@ impl<T: Aggregate + Slot<Extra = Groups<T::State>>> exports::accumulator::Guest 
             let rows = batch.typed::<T::State>()?;
             instance.extra.grow(group_count);
             for row in 0..rows.len() {
-                let state = rows.get(row).map_err(|e| OpError::Fatal(format!("state of row {row}: {}", e.message)))?;
+                let state = rows
+                    .get(row)
+                    .map_err(|e| OpError::Fatal(format!("state of row {row}: {}", e.message)))?;
                 instance.operator.merge(instance.extra.of(&groups, row)?, state);
             }
             Ok(())

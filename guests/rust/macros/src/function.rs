@@ -4,8 +4,8 @@ use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::{ToTokens, TokenStreamExt, format_ident, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::{
-    Error, FnArg, GenericArgument, Ident, ItemFn, Lifetime, LitStr, PathArguments, Result, ReturnType, Token, Type,
-    parse_quote,
+    Error, FnArg, GenericArgument, Ident, ItemFn, Lifetime, LitStr, PathArguments, Result, ReturnType, Token,
+    Type, parse_quote,
 };
 
 #[derive(Clone, Copy, PartialEq)]
@@ -150,7 +150,11 @@ fn output(world: World, signature: &Signature, fn_name: &Ident) -> (TokenStream,
         (World::Filter, _) => (quote!(), quote!(), quote!(Vec::new())),
         (World::FlatMap, Some(emits)) => {
             let emits = with_static(emits);
-            (quote!(output: ::sabot_sdk::Emitter<#emits>), quote!(output: ::sabot_sdk::Emitter::new()?), ports)
+            (
+                quote!(output: ::sabot_sdk::Emitter<#emits>),
+                quote!(output: ::sabot_sdk::Emitter::new()?),
+                ports,
+            )
         }
         (World::Scalar, _) => {
             let value = with_static(&signature.returns);
@@ -231,7 +235,9 @@ fn signature(world: World, function: &ItemFn) -> Result<Signature> {
     for argument in &function.sig.inputs {
         match argument {
             FnArg::Typed(typed) => arguments.push(&*typed.ty),
-            FnArg::Receiver(receiver) => return Err(Error::new_spanned(receiver, "an operator is a free function")),
+            FnArg::Receiver(receiver) => {
+                return Err(Error::new_spanned(receiver, "an operator is a free function"));
+            }
         }
     }
     let wanted = match world {
@@ -324,7 +330,10 @@ fn with_elided(ty: &Type) -> Type {
 fn camel(name: &str) -> String {
     let word = |word: &str| {
         let mut letters = word.chars();
-        letters.next().map(|first| first.to_uppercase().chain(letters).collect::<String>()).unwrap_or_default()
+        letters
+            .next()
+            .map(|first| first.to_uppercase().chain(letters).collect::<String>())
+            .unwrap_or_default()
     };
     name.split('_').map(word).collect()
 }

@@ -42,7 +42,8 @@ impl Message {
         let mut w = Writer::new();
         let slots = [Slot::I16(VERSION), Slot::U8(HEADER_RECORD_BATCH), Slot::Reference, Slot::I64(0)];
         let [_, _, header, body_len] = w.table(0, slots);
-        let [rows, nodes_ref, buffers_ref] = w.table(header, [Slot::I64(0), Slot::Reference, Slot::Reference]);
+        let [rows, nodes_ref, buffers_ref] =
+            w.table(header, [Slot::I64(0), Slot::Reference, Slot::Reference]);
         let nodes_at = w.vector(nodes_ref, nodes, 16);
         let buffers_at = w.vector(buffers_ref, buffers, 16);
         let metadata = w.finish();
@@ -116,7 +117,11 @@ impl Message {
 
     /// The whole message.
     pub(crate) fn finish(&mut self, rows: usize) -> &[u8] {
-        debug_assert_eq!((self.next_node, self.next_buffer), (self.nodes, self.buffers), "columns are missing");
+        debug_assert_eq!(
+            (self.next_node, self.next_buffer),
+            (self.nodes, self.buffers),
+            "columns are missing"
+        );
         self.put(self.rows_at, rows);
         self.put(self.body_len_at, self.used - self.body);
         &self.bytes[..self.used]

@@ -94,7 +94,9 @@ impl<'a> Table<'a> {
             return Ok(None);
         }
         let (bytes, _) = self.vector(slot, 1)?;
-        std::str::from_utf8(bytes).map(Some).map_err(|_| Malformed::new("a name in the metadata is not UTF-8"))
+        std::str::from_utf8(bytes)
+            .map(Some)
+            .map_err(|_| Malformed::new("a name in the metadata is not UTF-8"))
     }
 
     pub(super) fn tables(&self, slot: usize) -> Result<Vec<Table<'a>>, Malformed> {

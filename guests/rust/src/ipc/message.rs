@@ -40,7 +40,8 @@ impl BatchLayout {
         if header.table(3)?.is_some() {
             return Err(Malformed::new("the batch is compressed"));
         }
-        self.rows = usize::try_from(header.i64(0)?).map_err(|_| Malformed::new("the batch has a negative length"))?;
+        self.rows =
+            usize::try_from(header.i64(0)?).map_err(|_| Malformed::new("the batch has a negative length"))?;
         let (nodes, _) = header.vector(1, 16)?;
         self.nodes.clear();
         for node in pairs(nodes) {
@@ -101,7 +102,11 @@ impl<'a> Part<'a> {
 
     /// Rows and nulls.
     pub(crate) fn node(self) -> Result<(usize, usize), Malformed> {
-        self.layout.nodes.get(self.node).copied().ok_or_else(|| Malformed::new("a column is missing in the batch"))
+        self.layout
+            .nodes
+            .get(self.node)
+            .copied()
+            .ok_or_else(|| Malformed::new("a column is missing in the batch"))
     }
 
     /// Start and end of a buffer of this column within the message.
@@ -113,7 +118,10 @@ impl<'a> Part<'a> {
     /// A buffer of this column, which must have `least` bytes.
     pub(crate) fn buffer(self, index: usize, least: usize) -> Result<&'a [u8], Malformed> {
         let (start, end) = self.range(index)?;
-        let bytes = self.message.get(start..end).ok_or_else(|| Malformed::new("a buffer lies outside of the batch"))?;
+        let bytes = self
+            .message
+            .get(start..end)
+            .ok_or_else(|| Malformed::new("a buffer lies outside of the batch"))?;
         if bytes.len() < least {
             return Err(Malformed::new(format!("a buffer has {} bytes instead of {least}", bytes.len())));
         }

@@ -50,7 +50,8 @@ const HEADER_RECORD_BATCH: u8 = 3;
 
 /// The metadata of a message and where its body starts.
 fn split(message: &[u8]) -> Result<(&[u8], usize), Malformed> {
-    let prefix = message.get(..PREFIX).ok_or_else(|| Malformed::new("the message is shorter than its prefix"))?;
+    let prefix =
+        message.get(..PREFIX).ok_or_else(|| Malformed::new("the message is shorter than its prefix"))?;
     if prefix[..4] != CONTINUATION {
         return Err(Malformed::new("the message does not start with the continuation marker"));
     }

@@ -33,14 +33,18 @@ fn fields(table: &Table<'_>, slot: usize, depth: usize) -> Result<Fields, Malfor
 fn field(table: &Table<'_>, depth: usize) -> Result<Field, Malformed> {
     let name = table.string(0)?.unwrap_or_default();
     if table.table(4)?.is_some() {
-        return Err(Malformed::new(format!("column {name} is a dictionary, which is not sent across the boundary")));
+        return Err(Malformed::new(format!(
+            "column {name} is a dictionary, which is not sent across the boundary"
+        )));
     }
     let kind = table.u8(2)?;
     let detail = table.table(3)?.ok_or_else(|| Malformed::new(format!("column {name} has no type")))?;
     let children = fields(table, 5, depth + 1)?;
     let data_type = data_type(kind, &detail, &children)
         .map_err(|e| Malformed::new(format!("column {name}: {e}")))?
-        .ok_or_else(|| Malformed::new(format!("column {name} has a type (number {kind}) that the SDK cannot read")))?;
+        .ok_or_else(|| {
+            Malformed::new(format!("column {name} has a type (number {kind}) that the SDK cannot read"))
+        })?;
     Ok(Field::new(name, data_type, table.u8(1)? != 0))
 }
 
@@ -136,7 +140,8 @@ fn time_unit_number(unit: TimeUnit) -> i16 {
 /// A column whose type does not cross the boundary.
 pub(crate) fn encode_schema(schema: &Schema) -> Result<Vec<u8>, Malformed> {
     let mut w = Writer::new();
-    let [.., header, _] = w.table(0, [Slot::I16(VERSION), Slot::U8(HEADER_SCHEMA), Slot::Reference, Slot::I64(0)]);
+    let [.., header, _] =
+        w.table(0, [Slot::I16(VERSION), Slot::U8(HEADER_SCHEMA), Slot::Reference, Slot::I64(0)]);
     let [_, columns] = w.table(header, [Slot::I16(0), Slot::Reference]);
     put_fields(&mut w, columns, &schema.fields)?;
     let metadata = w.finish();

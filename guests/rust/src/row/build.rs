@@ -275,7 +275,10 @@ impl Offsets {
 
     /// `total` is the end of the last row; beyond 2 GiB the ends before it were cut off.
     fn finish(&mut self, total: usize, message: &mut Message) {
-        assert!(i32::try_from(total).is_ok(), "a column has {total} bytes or cells; 2,147,483,647 is the most");
+        assert!(
+            i32::try_from(total).is_ok(),
+            "a column has {total} bytes or cells; 2,147,483,647 is the most"
+        );
         if !self.started {
             self.ends.push(0);
         }

@@ -71,7 +71,8 @@ pub struct FixedColumn<'a, T> {
 impl<'a, T: Plain> FixedColumn<'a, T> {
     fn open(part: Part<'a>) -> Result<Self, Malformed> {
         let (rows, validity) = Validity::open(part)?;
-        let length = rows.checked_mul(size_of::<T>()).ok_or_else(|| Malformed::new("a column is too long"))?;
+        let length =
+            rows.checked_mul(size_of::<T>()).ok_or_else(|| Malformed::new("a column is too long"))?;
         Ok(FixedColumn { cells: part.buffer(1, length)?, rows, validity, of: PhantomData })
     }
 

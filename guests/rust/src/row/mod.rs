@@ -8,12 +8,14 @@ mod read;
 mod types;
 
 pub use build::{
-    Appended, BitBuilder, BytesBuilder, ColumnBuilder, ColumnChain, FixedBuilder, ListBuilder, MessageSink, NullableBuilder,
-    Nulls, Place, Plain, StructBuilder,
+    Appended, BitBuilder, BytesBuilder, ColumnBuilder, ColumnChain, FixedBuilder, ListBuilder, MessageSink,
+    NullableBuilder, Nulls, Place, Plain, StructBuilder,
 };
-pub use cell::{BytesColumn, CellSource, FixedColumn, BitColumn, FromCell, ListColumn, NullableColumn, StructColumn};
-pub use output::{OutputRow, Rows, Single, ToCell};
+pub use cell::{
+    BitColumn, BytesColumn, CellSource, FixedColumn, FromCell, ListColumn, NullableColumn, StructColumn,
+};
 pub(crate) use output::WithOrigin;
+pub use output::{OutputRow, Rows, Single, ToCell};
 pub use read::{Batch, Row, RowSource, TypedRows};
-pub use types::{Bytes, Date, TimestampMs, TimestampNs, TimestampS, TimestampUs};
 pub(crate) use types::same_type;
+pub use types::{Bytes, Date, TimestampMs, TimestampNs, TimestampS, TimestampUs};

@@ -1,8 +1,8 @@
 //! Rows that go out: written cell by cell into columns, encoded as one batch. It knows no operators and no host.
 
 use super::build::{
-    Appended, BitBuilder, BytesBuilder, ColumnBuilder, ColumnChain, FixedBuilder, ListBuilder, MessageSink, NullableBuilder,
-    Place, StructBuilder,
+    Appended, BitBuilder, BytesBuilder, ColumnBuilder, ColumnChain, FixedBuilder, ListBuilder, MessageSink,
+    NullableBuilder, Place, StructBuilder,
 };
 use super::types::{Bytes, Date, TimestampMs, TimestampNs, TimestampS, TimestampUs};
 use crate::error::OpError;
@@ -247,7 +247,7 @@ impl<R: OutputRow> Rows<R> {
     }
 
     /// The batch as a message; what is pushed after that belongs to a new one.
-    pub(crate) fn finish(&mut self) -> &[u8] {
+    pub fn message(&mut self) -> &[u8] {
         if !std::mem::take(&mut self.started) {
             // The columns have grown on their own and hold no place in the message.
             self.message.begin(0);

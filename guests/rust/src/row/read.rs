@@ -77,7 +77,8 @@ impl<'a> RowSource<'a> {
     /// # Errors
     /// There is none, or it has another type.
     pub fn column<T: FromCell<'a>>(&mut self) -> Result<T::Column, Malformed> {
-        let part = self.part.ok_or_else(|| Malformed::new("the batch has fewer columns than the row type"))?;
+        let part =
+            self.part.ok_or_else(|| Malformed::new("the batch has fewer columns than the row type"))?;
         self.next += 1;
         self.part = self.fields.get(self.next).map(|f| part.next(f.data_type()));
         T::open(CellSource(part))

@@ -50,7 +50,9 @@ pub(crate) fn same_type(a: &DataType, b: &DataType) -> bool {
         (Map(a, _), Map(b, _)) => same_type(a.data_type(), b.data_type()),
         (Struct(a), Struct(b)) => {
             a.len() == b.len()
-                && a.iter().zip(b).all(|(a, b)| a.name() == b.name() && same_type(a.data_type(), b.data_type()))
+                && a.iter()
+                    .zip(b)
+                    .all(|(a, b)| a.name() == b.name() && same_type(a.data_type(), b.data_type()))
         }
         _ => a == b,
     }

@@ -38,7 +38,8 @@ impl Agent for Split {
         for (row, order) in batch.typed::<Order>()?.iter().enumerate() {
             match order {
                 Ok(order) if order.amount < 0.0 => {
-                    refused.push(row, RowError::new("negative-amount", format!("amount is {}", order.amount)));
+                    refused
+                        .push(row, RowError::new("negative-amount", format!("amount is {}", order.amount)));
                 }
                 Ok(order) if order.amount > 500.0 => self.large.push(order),
                 Ok(order) => self.small.push(order),

@@ -1,0 +1,72 @@
+//! A component of the world `map` that misbehaves as it is told. It knows the SDK alone.
+
+use hostile::{Config, Input, Mode, Other, TEXT};
+use sabot_sdk::prelude::*;
+
+/// What it adds to a row.
+#[derive(OutputRow)]
+pub struct Added {
+    /// The same number.
+    pub copy: i64,
+    /// The same for all.
+    pub text: &'static str,
+}
+
+/// The operator.
+pub struct Hostile {
+    config: Config,
+    added: Output<Added>,
+    other: Output<Other>,
+}
+
+impl Operator for Hostile {
+    type Config = Config;
+
+    fn manifest() -> Manifest {
+        Manifest::new("hostile-map", env!("CARGO_PKG_VERSION")).columns(Columns::of::<Input>()).extends(true)
+    }
+
+    fn bind(_inputs: &[Port], config: Config) -> Result<Self, OpError> {
+        hostile::at_bind(&config)?;
+        Ok(Hostile { config, added: Output::new(0, "output")?, other: Output::new(0, "other")? })
+    }
+
+    fn outputs(&self) -> Vec<Port> {
+        vec![self.added.port()]
+    }
+
+    fn open(&mut self) -> Result<(), OpError> {
+        hostile::at_open(&self.config)
+    }
+
+    fn close(&mut self) {
+        hostile::at_close(&self.config);
+    }
+}
+
+impl Map for Hostile {
+    fn process(&mut self, batch: Batch<'_>, refused: &mut RowErrors) -> Result<(), OpError> {
+        let ids = hostile::ids(&batch)?;
+        hostile::at_batch(&self.config, &ids)?;
+        hostile::refuse(&self.config, &ids, refused);
+        let mode = self.config.mode;
+        let refuses = matches!(mode, Mode::RefuseOnValue | Mode::RetryOnValue);
+        let mut sent: Vec<i64> =
+            ids.iter().copied().filter(|id| !refuses || *id != self.config.value).collect();
+        if mode == Mode::WrongRowCount {
+            sent.pop();
+        }
+        sent.iter().for_each(|id| self.added.push(Added { copy: *id, text: TEXT }));
+        let message = match mode {
+            Mode::WrongSchema => {
+                sent.iter().for_each(|_| self.other.push(Other { other: true }));
+                self.other.rows().message()
+            }
+            _ => self.added.rows().message(),
+        };
+        hostile::emit(&self.config, &sent, message);
+        Ok(())
+    }
+}
+
+sabot_sdk::export!(map: Hostile);
