@@ -1,0 +1,256 @@
+//! Checks one source: where it reads, how bytes become rows, event time. Knows nothing of the other parts.
+
+use std::path::Path;
+use std::time::Duration;
+
+use arrow::datatypes::{DataType, SchemaRef};
+
+use super::error::{Findings, either, quoted};
+use super::links::Declared;
+use super::model::{
+    Codec, Decode, EventTime, FileFormat, FileSource, KafkaSource, Source, SourceConnector, Start,
+};
+use super::nearest::nearest;
+use super::pipeline::{kafka_at, on_error};
+use super::table::{Field, Table};
+use super::{generate, read, show_type, types};
+
+/// Rows in a batch of a source.
+const MAX_BATCH_ROWS: u64 = 65_536;
+const DEFAULT_BATCH_ROWS: u64 = 8_192;
+const CONNECTORS: [&str; 4] = ["kafka", "file", "generate", "memory"];
+/// Codecs that come in a later release.
+const LATER_CODECS: [&str; 8] =
+    ["avro", "protobuf", "jsonschema", "json_schema", "msgpack", "string", "bytes", "arrow"];
+
+/// A connector and, where it makes rows itself, their columns.
+struct Connected {
+    connector: SourceConnector,
+    rows: Option<SchemaRef>,
+}
+
+pub(super) fn read(
+    name: &str,
+    table: &mut Table<'_>,
+    _declared: &mut Declared,
+    findings: &mut Findings,
+) -> Option<Source> {
+    table.later(&["table", "redis"], findings);
+    table.misplaced(
+        &["from"],
+        "a source reads nothing in the pipeline; only steps and sinks have `from`",
+        findings,
+    );
+    let connected = connector(table, findings);
+    let decode = table.get("decode");
+    let makes_rows = connected.as_ref().is_some_and(|connected| connected.rows.is_some());
+    let decode = match &connected {
+        _ if makes_rows || !table.present(&["generate", "memory"]).is_empty() => {
+            if let Some(field) = decode {
+                findings.add(field.error("this source makes rows itself: there is nothing to decode"));
+            }
+            None
+        }
+        Some(_) if decode.is_none() => {
+            let at = table.field().error("this source needs `decode`");
+            findings.add(at.expected("decode: { codec: json, schema: { column: type } }"));
+            None
+        }
+        _ => decode.and_then(|field| read_decode(&field, findings)),
+    };
+    let on_error = on_error(table, findings);
+    let batch_rows = match table.get("batch_rows") {
+        None => Some(DEFAULT_BATCH_ROWS),
+        Some(field) => read::whole(&field, 1..=MAX_BATCH_ROWS, findings),
+    };
+    let schema = match (&connected, &decode) {
+        (Some(Connected { rows: Some(rows), .. }), _) => Some(rows.clone()),
+        (_, Some(decode)) => Some(decode.schema.clone()),
+        _ => None,
+    };
+    let event_time = match table.get("event_time") {
+        None => None,
+        Some(field) => Some(event_time(&field, schema.as_ref(), findings)?),
+    };
+    Some(Source {
+        name: name.to_owned(),
+        connector: connected?.connector,
+        decode,
+        schema: schema?,
+        event_time,
+        on_error: on_error?,
+        batch_rows: usize::try_from(batch_rows?).ok()?,
+    })
+}
+
+fn connector(table: &mut Table<'_>, findings: &mut Findings) -> Option<Connected> {
+    let present = table.present(&CONNECTORS);
+    let fields = CONNECTORS.map(|key| table.get(key));
+    let expected = either(&CONNECTORS);
+    let field = match (present.as_slice(), fields.into_iter().flatten().next()) {
+        ([_], Some(field)) => field,
+        ([], _) => {
+            if table.present(&["redis"]).is_empty() {
+                findings.add(table.field().error("this source reads nothing").expected(expected));
+            }
+            return None;
+        }
+        (several, _) => {
+            let message = format!("a source reads from one place, not from {}", several.join(" and "));
+            findings.add(table.field().error(message).expected(expected));
+            return None;
+        }
+    };
+    match present.first().copied() {
+        Some("kafka") => kafka(&field, findings),
+        Some("file") => file(&field, findings),
+        Some("generate") => {
+            let made = generate::read(&field, findings)?;
+            Some(Connected { rows: Some(made.schema.clone()), connector: SourceConnector::Generate(made) })
+        }
+        _ => memory(&field, findings),
+    }
+}
+
+fn kafka(field: &Field<'_>, findings: &mut Findings) -> Option<Connected> {
+    let mut table = Table::open(field, "{ topic: … }", findings)?;
+    let at = kafka_at(&mut table, findings);
+    let group = match table.get("group") {
+        None => Some(None),
+        Some(field) => read::text(&field, "the name of a consumer group", findings).map(Some),
+    };
+    let start = match table.get("start") {
+        None => Some(Start::Earliest),
+        Some(field) => start(&field, findings),
+    };
+    table.close(findings);
+    let (connection, topic) = at?;
+    let kafka = KafkaSource { connection, topic, group: group?, start: start? };
+    Some(Connected { connector: SourceConnector::Kafka(kafka), rows: None })
+}
+
+fn start(field: &Field<'_>, findings: &mut Findings) -> Option<Start> {
+    let words = [("earliest", Start::Earliest), ("latest", Start::Latest), ("committed", Start::Committed)];
+    if field.node.scalar().is_some() {
+        return read::choice(field, &words, &[], findings);
+    }
+    let mut table = Table::open(field, "earliest, latest, committed or { timestamp: … }", findings)?;
+    let time = table.require("timestamp", "a time as 2026-01-31T12:00:00Z", findings);
+    table.close(findings);
+    read::time_ms(&time?, findings).map(Start::Timestamp)
+}
+
+fn file(field: &Field<'_>, findings: &mut Findings) -> Option<Connected> {
+    let mut table = Table::open(field, "{ path: …, format: json }", findings)?;
+    let at = file_at(&mut table, findings);
+    let schema = table.get("schema");
+    table.close(findings);
+    let (path, format) = at?;
+    let rows = match (format, schema) {
+        (FileFormat::Lines, None) => None,
+        (FileFormat::Lines, Some(field)) => {
+            findings.add(field.error("the columns of a file of JSON lines are those of `decode.schema`"));
+            return None;
+        }
+        (FileFormat::Csv | FileFormat::Arrow, Some(field)) => Some(types::schema(&field, findings)?),
+        (FileFormat::Csv | FileFormat::Arrow, None) => {
+            let at = field.error("the columns of the file are not given");
+            findings.add(at.expected("schema: { column: type } beside `path`"));
+            return None;
+        }
+    };
+    let connector = SourceConnector::File(FileSource { path: path.into(), format });
+    Some(Connected { connector, rows })
+}
+
+/// Path and format of a file to read or write; the format may follow from the name.
+pub(super) fn file_at(table: &mut Table<'_>, findings: &mut Findings) -> Option<(String, FileFormat)> {
+    let formats = [("json", FileFormat::Lines), ("csv", FileFormat::Csv), ("arrow", FileFormat::Arrow)];
+    let path = table.require("path", "a path", findings);
+    let path = path.and_then(|field| read::text(&field, "a path", findings));
+    let format = match table.get("format") {
+        Some(field) => read::choice(&field, &formats, &[], findings),
+        None => {
+            let path = path.as_ref()?;
+            let format = format_of(path);
+            if format.is_none() {
+                let message = format!("the format of {} is not plain from its name", quoted(path));
+                findings.add(table.field().error(message).expected("format: json, csv or arrow"));
+            }
+            format
+        }
+    };
+    path.zip(format)
+}
+
+fn format_of(path: &str) -> Option<FileFormat> {
+    match Path::new(path).extension()?.to_str()? {
+        "json" | "jsonl" | "ndjson" => Some(FileFormat::Lines),
+        "csv" => Some(FileFormat::Csv),
+        "arrow" | "arrows" | "ipc" => Some(FileFormat::Arrow),
+        _ => None,
+    }
+}
+
+fn memory(field: &Field<'_>, findings: &mut Findings) -> Option<Connected> {
+    let mut table = Table::open(field, "{ name: …, schema: { column: type } }", findings)?;
+    let name = table.require("name", "a name that the embedding program uses", findings);
+    let name = name.and_then(|field| read::text(&field, "a name", findings));
+    let schema = table.require("schema", "{ column: type }", findings);
+    let schema = schema.and_then(|field| types::schema(&field, findings));
+    table.close(findings);
+    Some(Connected { connector: SourceConnector::Memory { name: name? }, rows: Some(schema?) })
+}
+
+fn read_decode(field: &Field<'_>, findings: &mut Findings) -> Option<Decode> {
+    let mut table = Table::open(field, "{ codec: json, schema: { column: type } }", findings)?;
+    table.later(&["registry"], findings);
+    let codec = codec(&mut table, findings);
+    // Other codecs may bring their schema themselves, so nothing is missing where the codec is not known.
+    let schema = match codec {
+        Some(Codec::Json) => table.require("schema", "{ column: type }", findings),
+        None => table.get("schema"),
+    };
+    let schema = schema.and_then(|field| types::schema(&field, findings));
+    table.close(findings);
+    Some(Decode { codec: codec?, schema: schema? })
+}
+
+/// The codec under `codec`.
+pub(super) fn codec(table: &mut Table<'_>, findings: &mut Findings) -> Option<Codec> {
+    let field = table.require("codec", "json", findings)?;
+    read::choice(&field, &[("json", Codec::Json)], &LATER_CODECS, findings)
+}
+
+fn event_time(field: &Field<'_>, schema: Option<&SchemaRef>, findings: &mut Findings) -> Option<EventTime> {
+    let mut table = Table::open(field, "{ column: …, out_of_order: 5s }", findings)?;
+    table.later(&["idle_after"], findings);
+    let column = table.require("column", "a column of a timestamp type", findings);
+    let column = column.and_then(|field| time_column(&field, schema, findings));
+    let out_of_order = match table.get("out_of_order") {
+        None => Some(Duration::ZERO),
+        Some(field) => read::duration(&field, Duration::ZERO..=Duration::from_secs(30 * 86_400), findings),
+    };
+    table.close(findings);
+    Some(EventTime { column: column?, out_of_order: out_of_order? })
+}
+
+fn time_column(field: &Field<'_>, schema: Option<&SchemaRef>, findings: &mut Findings) -> Option<String> {
+    let column = read::text(field, "a column of a timestamp type", findings)?;
+    // Without a schema that is right there is nothing to compare with.
+    let Some(schema) = schema else { return Some(column) };
+    match schema.field_with_name(&column).map(|found| found.data_type()) {
+        Ok(DataType::Timestamp(..) | DataType::Int64) => return Some(column),
+        Ok(other) => findings.add(
+            field
+                .error(format!("the column {} is of type {}", quoted(&column), show_type(other)))
+                .expected("a timestamp, or int64 for milliseconds since 1970"),
+        ),
+        Err(_) => {
+            let names: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+            let near = nearest(&column, names.iter().copied());
+            findings.add(field.error(format!("there is no column {}", quoted(&column))).nearest(near));
+        }
+    }
+    None
+}
