@@ -8,4 +8,5 @@ pub mod broker;
 pub mod host_process;
 pub mod http;
 pub mod layout;
+pub mod record;
 pub mod topic;

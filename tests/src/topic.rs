@@ -3,12 +3,13 @@
 //! Everything here panics where it fails: a test has nothing better to do.
 
 use crate::broker::Broker;
+use crate::record::Record;
 use rdkafka::admin::{AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, DeliveryResult, Header, Headers, Message, OwnedHeaders};
+use rdkafka::message::{BorrowedMessage, DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 use std::pin::pin;
@@ -18,51 +19,6 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
-
-/// A record as it lies in a topic.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Record {
-    /// Where it lies; `-1` lets the client choose by key when it is produced.
-    pub partition: i32,
-    /// Where in the partition; ignored when it is produced.
-    pub offset: i64,
-    /// Milliseconds since 1970; the time of producing where it is `None`.
-    pub timestamp_ms: Option<i64>,
-    /// The key.
-    pub key: Option<Vec<u8>>,
-    /// The value; `None` is a tombstone.
-    pub value: Option<Vec<u8>>,
-    /// In order; a name may come twice.
-    pub headers: Vec<(String, Option<Vec<u8>>)>,
-}
-
-impl Record {
-    /// A record with a value and nothing else.
-    pub fn new(partition: i32, value: impl Into<Vec<u8>>) -> Self {
-        Self { partition, value: Some(value.into()), ..Self::default() }
-    }
-
-    /// The value as text; empty where there is none.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(self.value.as_deref().unwrap_or_default()).into_owned()
-    }
-
-    fn read(message: &BorrowedMessage<'_>) -> Self {
-        let headers = message.headers().map(|headers| headers.iter().collect()).unwrap_or_default();
-        let headers: Vec<Header<'_, &[u8]>> = headers;
-        Self {
-            partition: message.partition(),
-            offset: message.offset(),
-            timestamp_ms: message.timestamp().to_millis(),
-            key: message.key().map(<[u8]>::to_vec),
-            value: message.payload().map(<[u8]>::to_vec),
-            headers: headers
-                .into_iter()
-                .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
-                .collect(),
-        }
-    }
-}
 
 /// A topic.
 pub struct Topic {
@@ -78,7 +34,10 @@ impl Topic {
         for result in made.expect("the broker answers") {
             result.expect("the topic can be made");
         }
-        Self { broker, name, ours: true }
+        let topic = Self { broker, name, ours: true };
+        // It exists before its partitions have a leader: wait for these too.
+        topic.ends();
+        topic
     }
 
     pub(crate) fn existing(broker: Broker, name: String) -> Self {
@@ -166,13 +125,23 @@ impl Topic {
 
     /// How many records a reader of everything would see, at most: the sum over all partitions of end less start.
     pub fn len(&self) -> i64 {
+        self.ends().into_iter().map(|(start, end)| end - start).sum()
+    }
+
+    /// The first and the next offset of each partition. Waits where a partition has no leader for a moment.
+    pub fn ends(&self) -> Vec<(i64, i64)> {
         let consumer: BaseConsumer = self.consumer();
+        let deadline = Instant::now() + ANSWER_LIMIT;
         let ends = self.partitions().into_iter().map(|partition| {
-            let marks = consumer.fetch_watermarks(&self.name, partition, ANSWER_LIMIT);
-            let (start, end) = marks.expect("the broker tells where a partition ends");
-            end - start
+            loop {
+                match consumer.fetch_watermarks(&self.name, partition, ANSWER_LIMIT) {
+                    Ok(ends) => return ends,
+                    Err(error) => assert!(Instant::now() < deadline, "the end of {}: {error}", self.name),
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
         });
-        ends.sum()
+        ends.collect()
     }
 
     /// Whether nothing has been written to it.

@@ -3,7 +3,7 @@
 //! Not the place for tests of the host.
 
 use sabot_tests::broker::{Broker, PrivateBroker};
-use sabot_tests::topic::Record;
+use sabot_tests::record::Record;
 use std::time::Duration;
 
 #[test]
