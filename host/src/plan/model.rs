@@ -3,7 +3,8 @@
 //! A fragment is a tree of nodes that one thread walks for each batch: the source or the channel it reads is
 //! the root, a port read by several nodes branches, sinks are leaves. It is cut where streams merge (a node
 //! that reads several ports), because there rows of several tasks come together: that edge is a channel.
-//! One task runs one fragment for one partition of the lane it is in.
+//! One task runs one fragment for one partition number: a fragment that merges has a task for each number that
+//! some source above it has, and partition 3 of one source meets partition 3 of the other.
 
 /// Index of a fragment in [`Plan::fragments`].
 pub type FragmentId = usize;
@@ -43,7 +44,8 @@ pub struct Fragment {
     pub input: Input,
     /// The nodes; parents before children.
     pub nodes: Vec<Node>,
-    /// Names of the sources whose rows can come here: one task for each partition of each lane of them.
+    /// Names of the sources whose rows can come here: one task for each partition number that one
+    /// of them has.
     pub sources: Vec<String>,
 }
 
