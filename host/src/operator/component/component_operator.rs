@@ -1,0 +1,344 @@
+//! The operator of a step that runs a component: gives each batch to exactly one version, follows exchanges,
+//! brings the old version back when one on trial fails, and otherwise finds the rows on which a version fails.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::control::{Beat, TaskTrial};
+use super::search::{Search, Verdict};
+use super::seat::{Failure, Seat};
+use super::{CallError, StepControl};
+use crate::batch::Batch;
+use crate::operator::{Operator, OperatorError, Output, RowError};
+
+/// A version on trial that asks as often as this for the same batch again has failed.
+const TRANSIENTS_ON_TRIAL: u32 = 4;
+
+/// A component in one task.
+pub struct ComponentOperator {
+    control: Arc<StepControl>,
+    task: u64,
+    beat: Arc<Beat>,
+    epoch: u64,
+    trial: Option<TaskTrial>,
+    current: Seat,
+    /// The version that a failure would bring back.
+    kept: Option<Seat>,
+    /// What a version that was replaced had still cached: goes out before anything else.
+    pending: Output,
+    transients: u32,
+}
+
+impl ComponentOperator {
+    /// Joins the tasks of the step, with an instance of what runs there.
+    pub fn new(control: Arc<StepControl>) -> Result<ComponentOperator, OperatorError> {
+        let (task, beat) = control.join();
+        let first = loop {
+            let target = control.target(task);
+            let serial = target.running.serial;
+            match Seat::new(Arc::clone(&target.running), target.prepared) {
+                Ok(seat) => break Ok((target.epoch, target.trial, seat)),
+                Err(error) => {
+                    let reason = format!("no instance can be made: {}", error.with_logs());
+                    if target.trial.is_none() || !control.failed(serial, &reason) {
+                        break Err(no_instance(target.running.version.label(), &error));
+                    }
+                }
+            }
+        };
+        match first {
+            Ok((epoch, trial, current)) => {
+                beat.restart(control.now_ms());
+                control.arrived(task, current.serial(), Duration::ZERO);
+                let (kept, pending, transients) = (None, Output::default(), 0);
+                Ok(ComponentOperator {
+                    control,
+                    task,
+                    beat,
+                    epoch,
+                    trial,
+                    current,
+                    kept,
+                    pending,
+                    transients,
+                })
+            }
+            Err(error) => {
+                control.leave(task);
+                Err(error)
+            }
+        }
+    }
+
+    /// `name@version` of what this task runs.
+    pub fn label(&self) -> &str {
+        self.current.label()
+    }
+
+    fn keep_up(&mut self) -> Result<(), OperatorError> {
+        if self.control.epoch() == self.epoch { Ok(()) } else { self.catch_up() }
+    }
+
+    /// Runs what the step has to run now.
+    #[cold]
+    fn catch_up(&mut self) -> Result<(), OperatorError> {
+        let noticed = Instant::now();
+        loop {
+            let target = self.control.target(self.task);
+            let fallback = target.trial.map(|trial| trial.fallback);
+            let serial = target.running.serial;
+            if self.current.serial() != serial {
+                let kept = self.kept.take_if(|kept| kept.serial() == serial);
+                let made = match kept {
+                    Some(seat) => Ok(seat),
+                    None => Seat::new(Arc::clone(&target.running), target.prepared),
+                };
+                match made {
+                    Ok(seat) => self.replace_by(seat, fallback),
+                    Err(error) => {
+                        let reason = format!("no instance can be made: {}", error.with_logs());
+                        if target.trial.is_some() && self.control.failed(serial, &reason) {
+                            continue;
+                        }
+                        return Err(no_instance(target.running.version.label(), &error));
+                    }
+                }
+                self.control.arrived(self.task, serial, noticed.elapsed());
+            }
+            if let Some(mut old) = self.kept.take_if(|kept| Some(kept.serial()) != fallback) {
+                old.close();
+            }
+            self.epoch = target.epoch;
+            self.trial = target.trial;
+            return Ok(());
+        }
+    }
+
+    fn replace_by(&mut self, seat: Seat, fallback: Option<u64>) {
+        let mut old = std::mem::replace(&mut self.current, seat);
+        self.beat.restart(self.control.now_ms());
+        self.transients = 0;
+        if let Err(Failure::Call(error) | Failure::Instance(error)) = old.flush(&mut self.pending) {
+            let (step, component) = (self.control.name(), old.label());
+            tracing::warn!(step, component, reason = error.with_logs(), "a replaced version did not flush");
+        }
+        if Some(old.serial()) == fallback {
+            if let Some(mut older) = self.kept.replace(old) {
+                older.close();
+            }
+        } else {
+            old.close();
+        }
+    }
+
+    /// A call failed on a version that may be on trial. Answers whether another version has to answer.
+    /// Of answers that ask for another try, so many are borne.
+    fn taken_back(&mut self, what: &str, failure: &Failure, tries: u32) -> Result<bool, OperatorError> {
+        if self.trial.is_none() {
+            return Ok(false);
+        }
+        let reason = match failure {
+            Failure::Call(CallError::Transient(text)) => {
+                self.transients += 1;
+                if self.transients < tries {
+                    return Ok(false);
+                }
+                format!("transient on {what}, {} times in a row: {text}", self.transients)
+            }
+            Failure::Call(error) => format!("{} on {what}: {}", error.code(), error.with_logs()),
+            Failure::Instance(error) => format!("no instance can be made: {}", error.with_logs()),
+        };
+        let back = self.control.failed(self.current.serial(), &reason);
+        if back {
+            self.catch_up()?;
+        }
+        Ok(back)
+    }
+
+    /// Answers a batch with the running version. `false`: another version runs now; nothing was answered.
+    fn answer(&mut self, batch: &Batch, out: &mut Output) -> Result<bool, OperatorError> {
+        let Err(failure) = self.current.call(out, |guest, out| guest.call(batch, out)) else {
+            self.transients = 0;
+            return Ok(true);
+        };
+        if self.taken_back(&format!("a batch of {} rows", batch.len()), &failure, TRANSIENTS_ON_TRIAL)? {
+            return Ok(false);
+        }
+        let error = self.row_failure(failure)?;
+        let found = self.find_poison(batch, error, out);
+        if !matches!(found, Ok(true)) {
+            out.clear();
+        }
+        found
+    }
+
+    /// What a row may be to blame for; the rest is an error of the operator.
+    fn row_failure(&self, failure: Failure) -> Result<CallError, OperatorError> {
+        let label = self.current.label();
+        match failure {
+            Failure::Call(CallError::Transient(text)) => {
+                Err(OperatorError::Transient(format!("{label}: {text}")))
+            }
+            Failure::Call(CallError::Fatal(text)) => Err(OperatorError::Fatal(format!("{label}: {text}"))),
+            Failure::Call(error) => Ok(error),
+            Failure::Instance(error) => Err(no_instance(label, &error)),
+        }
+    }
+
+    /// The whole batch failed with `error`: answers its halves in order, down to the rows that fail alone.
+    fn find_poison(
+        &mut self,
+        batch: &Batch,
+        error: CallError,
+        out: &mut Output,
+    ) -> Result<bool, OperatorError> {
+        let mut search = Search::new(batch.len());
+        self.failed(&mut search, 0..batch.len(), &error, batch, out)?;
+        while let Some(rows) = search.next() {
+            // Whoever replaces a version that fails all the time shall not wait for the end of the search.
+            if self.control.epoch() != self.epoch {
+                return Ok(false);
+            }
+            let part = batch.slice(rows.start, rows.len());
+            let errors = out.errors.len();
+            match self.current.call(out, |guest, out| guest.call(&part, out)) {
+                Ok(()) => out.errors[errors..].iter_mut().for_each(|error| error.row += rows.start as u32),
+                Err(failure) => {
+                    let error = self.row_failure(failure)?;
+                    self.failed(&mut search, rows, &error, batch, out)?;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn failed(
+        &self,
+        search: &mut Search,
+        rows: Range<usize>,
+        error: &CallError,
+        batch: &Batch,
+        out: &mut Output,
+    ) -> Result<(), OperatorError> {
+        match search.failed(rows, matches!(error, CallError::Timeout { .. })) {
+            Verdict::Split => Ok(()),
+            Verdict::Poison(row) => {
+                out.refuse(RowError {
+                    row: row as u32,
+                    code: error.code().into(),
+                    message: format!("{}: {}", self.current.label(), error.with_logs()),
+                    retryable: false,
+                });
+                Ok(())
+            }
+            Verdict::GiveUp(timeouts) => Err(OperatorError::Fatal(format!(
+                "{} did not answer in time {timeouts} times in one batch of {} rows ({error}): that is all that \
+                 a batch may cost. Swap in a version that answers, or raise `limits.batch_timeout`",
+                self.current.label(),
+                batch.len()
+            ))),
+        }
+    }
+
+    /// A call that no row is to blame for: once more with a fresh instance, then it is an error.
+    fn call_without_rows(
+        &mut self,
+        what: &str,
+        out: &mut Output,
+        call: impl Fn(&mut Seat, &mut Output) -> Result<(), Failure>,
+    ) -> Result<(), OperatorError> {
+        self.keep_up()?;
+        let mut again = true;
+        loop {
+            let Err(failure) = call(&mut self.current, out) else { break };
+            if self.taken_back(what, &failure, 1)? {
+                continue;
+            }
+            let error = self.row_failure(failure)?;
+            if !again {
+                return Err(OperatorError::Fatal(format!(
+                    "{} failed twice on {what} ({}): {}",
+                    self.current.label(),
+                    error.code(),
+                    error.with_logs()
+                )));
+            }
+            again = false;
+        }
+        let rows_out = out.batches.iter().map(|(_, batch)| batch.len()).sum();
+        self.current.installed.counters.answered(0, rows_out, 0);
+        self.release(out);
+        Ok(())
+    }
+
+    /// What a replaced version had cached goes before what the call gave.
+    fn release(&mut self, out: &mut Output) {
+        if !self.pending.batches.is_empty() {
+            out.batches.splice(0..0, self.pending.batches.drain(..));
+        }
+    }
+
+    fn look(&self, trial: &TaskTrial, now_ms: u64) {
+        if now_ms >= trial.until_ms {
+            self.control.look();
+        }
+    }
+}
+
+fn no_instance(label: &str, error: &CallError) -> OperatorError {
+    let text = format!("no instance of {label} can be made: {}", error.with_logs());
+    match error {
+        CallError::Transient(_) => OperatorError::Transient(text),
+        _ => OperatorError::Fatal(text),
+    }
+}
+
+impl Operator for ComponentOperator {
+    fn on_batch(&mut self, batch: &Batch, out: &mut Output) -> Result<(), OperatorError> {
+        self.keep_up()?;
+        while !self.answer(batch, out)? {
+            self.keep_up()?;
+        }
+        let rows_out = out.batches.iter().map(|(_, batch)| batch.len()).sum();
+        self.current.installed.counters.answered(batch.len(), rows_out, out.errors.len());
+        self.release(out);
+        if let Some(trial) = &self.trial {
+            let now_ms = self.control.now_ms();
+            self.beat.batch(now_ms);
+            self.look(trial, now_ms);
+        }
+        Ok(())
+    }
+
+    fn on_watermark(&mut self, watermark_ms: i64, out: &mut Output) -> Result<(), OperatorError> {
+        self.call_without_rows("a watermark", out, |seat, out| {
+            seat.call(out, |guest, out| guest.on_watermark(watermark_ms, out))
+        })
+    }
+
+    fn on_barrier(&mut self, out: &mut Output) -> Result<(), OperatorError> {
+        self.call_without_rows("a flush", out, Seat::flush)
+    }
+
+    fn between_batches(&mut self) -> Result<(), OperatorError> {
+        self.keep_up()?;
+        if let Some(trial) = &self.trial {
+            self.look(trial, self.control.now_ms());
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) {
+        self.control.leave(self.task);
+        for seat in self.kept.iter_mut().chain([&mut self.current]) {
+            seat.close();
+        }
+    }
+}
+
+impl Drop for ComponentOperator {
+    fn drop(&mut self) {
+        self.control.leave(self.task);
+    }
+}
