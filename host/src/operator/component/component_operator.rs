@@ -250,8 +250,7 @@ impl ComponentOperator {
     ) -> Result<(), OperatorError> {
         self.keep_up()?;
         let mut again = true;
-        loop {
-            let Err(failure) = call(&mut self.current, out) else { break };
+        while let Err(failure) = call(&mut self.current, out) {
             if self.taken_back(what, &failure, 1)? {
                 continue;
             }

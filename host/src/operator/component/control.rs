@@ -272,9 +272,9 @@ impl StepControl {
     }
 
     /// An instance for each task there is.
-    fn prepare(&self, new: &Installed) -> Result<Vec<(u64, Box<dyn Guest>)>, ExchangeError> {
+    fn prepare(&self, new: &Installed) -> Result<BTreeMap<u64, Box<dyn Guest>>, ExchangeError> {
         let ids: Vec<u64> = self.lock().tasks.keys().copied().collect();
-        let made: Result<Vec<_>, _> =
+        let made: Result<_, _> =
             ids.into_iter().map(|id| new.version.instantiate().map(|guest| (id, guest))).collect();
         made.map_err(|error| ExchangeError::Instance {
             label: new.version.label().to_owned(),
