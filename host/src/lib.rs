@@ -4,6 +4,7 @@
 //! `checkpoint` → `connector` again, driven by `runtime`. Control goes `admin` → `control` → `catalog`,
 //! `supervise`, `runtime`. Imports point one way; ARCHITECTURE.md has the table and a test keeps it.
 
+pub mod admin;
 pub mod batch;
 pub mod catalog;
 pub mod codec;

@@ -5,6 +5,26 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::Reason;
+
+/// Why a request was refused: the problem document of RFC 9457, with every reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// What kind of refusal, stable: `urn:sabot:conflict`.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:sabot:conflict")]
+    pub kind: String,
+    /// One line: what was refused.
+    pub title: String,
+    /// The status of the response.
+    #[schema(example = 409)]
+    pub status: u16,
+    /// All reasons in one text.
+    pub detail: String,
+    /// Every reason, with its place in what was sent where it has one.
+    pub reasons: Vec<Reason>,
+}
+
 /// A step of a pipeline that needs a component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Usage {
@@ -410,6 +430,9 @@ pub struct DeadLetterView {
 /// A line that a pipeline, or a component in it, logged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogLine {
+    /// Rises with every line of the pipeline.
+    #[serde(default)]
+    pub seq: u64,
     /// When, milliseconds since 1970.
     pub at_ms: u64,
     /// `debug`, `info`, `warn`, `error`.
@@ -419,4 +442,32 @@ pub struct LogLine {
     pub step: Option<String>,
     /// What it says.
     pub message: String,
+}
+
+/// All components.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Components {
+    /// By name, then oldest version first.
+    pub components: Vec<ComponentInfo>,
+}
+
+/// All pipelines.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Pipelines {
+    /// By name.
+    pub pipelines: Vec<PipelineStatus>,
+}
+
+/// Dead letters of a pipeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DeadLetters {
+    /// Newest first.
+    pub dead_letters: Vec<DeadLetterView>,
+}
+
+/// Log of a pipeline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Logs {
+    /// Oldest first.
+    pub lines: Vec<LogLine>,
 }
