@@ -76,30 +76,30 @@ mod tests {
         }
         lines.sort();
         insta::assert_snapshot!(lines.join("\n"), @r"
-        delete /v1/components/{ref}: 204 404 409
-        delete /v1/pipelines/{name}/savepoints/{id}: 501
-        delete /v1/pipelines/{name}: 204 404
-        get /healthz: 200
-        get /metrics: 200 401
-        get /readyz: 200 503
-        get /v1/components/{ref}/wasm: 200 404
-        get /v1/components/{ref}: 200 404
-        get /v1/components: 200
-        get /v1/pipelines/{name}/dead-letters/{id}: 200 404
-        get /v1/pipelines/{name}/dead-letters: 200 404
-        get /v1/pipelines/{name}/logs: 200 404
-        get /v1/pipelines/{name}/savepoints: 501
-        get /v1/pipelines/{name}/steps/{step}/state/{state}: 501
-        get /v1/pipelines/{name}: 200 404
-        get /v1/pipelines: 200
-        post /v1/components: 200 201 409 413 422
-        post /v1/pipelines/{name}/dead-letters/replay: 501
-        post /v1/pipelines/{name}/savepoints: 501
-        post /v1/pipelines/{name}/start: 200 404
-        post /v1/pipelines/{name}/steps/{step}/rollback: 200 404 409
-        post /v1/pipelines/{name}/stop: 200 404 501
-        put /v1/pipelines/{name}/steps/{step}/component: 200 404 409 501
-        put /v1/pipelines/{name}: 200 201 409 413 422
+        delete /v1/components/{ref}: 204 404 409 default
+        delete /v1/pipelines/{name}/savepoints/{id}: 501 default
+        delete /v1/pipelines/{name}: 204 404 default
+        get /healthz: 200 default
+        get /metrics: 200 default
+        get /readyz: 200 503 default
+        get /v1/components/{ref}/wasm: 200 404 default
+        get /v1/components/{ref}: 200 404 default
+        get /v1/components: 200 default
+        get /v1/pipelines/{name}/dead-letters/{id}: 200 404 default
+        get /v1/pipelines/{name}/dead-letters: 200 404 default
+        get /v1/pipelines/{name}/logs: 200 404 default
+        get /v1/pipelines/{name}/savepoints: 501 default
+        get /v1/pipelines/{name}/steps/{step}/state/{state}: 501 default
+        get /v1/pipelines/{name}: 200 404 default
+        get /v1/pipelines: 200 default
+        post /v1/components: 200 201 409 413 422 default
+        post /v1/pipelines/{name}/dead-letters/replay: 501 default
+        post /v1/pipelines/{name}/savepoints: 501 default
+        post /v1/pipelines/{name}/start: 200 404 default
+        post /v1/pipelines/{name}/steps/{step}/rollback: 200 404 409 default
+        post /v1/pipelines/{name}/stop: 200 404 501 default
+        put /v1/pipelines/{name}/steps/{step}/component: 200 404 409 501 default
+        put /v1/pipelines/{name}: 200 201 409 413 422 default
         ");
     }
 }

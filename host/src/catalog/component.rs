@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use sha2::{Digest, Sha256};
 
 use super::{Catalog, CatalogError, ComponentRecord, Described, State, Usage, Version, files, reference};
+use crate::spec::name_problem;
 
-/// Longest name and version of a component.
-const LONGEST: usize = 100;
+/// Characters of a version: as many as a reference may have.
+const LONGEST: usize = 64;
 
 /// The name of bytes: `sha256:` and 64 hex digits.
 pub fn digest_of(bytes: &[u8]) -> String {
@@ -24,7 +25,9 @@ impl Catalog {
         now_ms: u64,
     ) -> Result<(ComponentRecord, bool), CatalogError> {
         let digest = digest_of(bytes);
-        check_name(&described.name)?;
+        if let Some(problem) = name_problem(&described.name) {
+            return Err(CatalogError::BadName { kind: "component", problem });
+        }
         check_version(&described)?;
         let Described { name, version, world, manifest } = described;
         let size_bytes = bytes.len() as u64;
@@ -192,20 +195,6 @@ impl Catalog {
 
 fn hex_of(digest: &str) -> &str {
     digest.strip_prefix("sha256:").unwrap_or(digest)
-}
-
-fn check_name(name: &str) -> Result<(), CatalogError> {
-    let fits = name.len() <= LONGEST
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.'));
-    if fits {
-        return Ok(());
-    }
-    Err(CatalogError::BadName {
-        kind: "component",
-        name: name.chars().take(LONGEST).collect(),
-        rule: "at most 100 of a-z, 0-9, `-`, `_` and `.`, beginning with a letter",
-    })
 }
 
 fn check_version(described: &Described) -> Result<(), CatalogError> {

@@ -64,14 +64,12 @@ pub enum CatalogError {
         nearest: String,
     },
     /// A reference that means nothing.
-    #[error(
-        "`{reference}` is not a reference to a component: {reason}. Write `name`, `name@version` or `sha256:` and the first digits of its digest"
-    )]
+    #[error("`{reference}` does not name a stored component: {reason}")]
     BadReference {
         /// As it was given.
         reference: String,
         /// What is wrong with it.
-        reason: &'static str,
+        reason: String,
     },
     /// A digest prefix of several components.
     #[error("`{reference}` is the start of several digests ({}): give more digits", candidates.join(", "))]
@@ -82,14 +80,12 @@ pub enum CatalogError {
         candidates: Vec<String>,
     },
     /// A name that cannot be kept.
-    #[error("the {kind} name `{name}` is not allowed: {rule}")]
+    #[error("the name of a {kind}: {problem}")]
     BadName {
         /// `component`, `pipeline`.
         kind: &'static str,
-        /// The name.
-        name: String,
-        /// What is allowed.
-        rule: &'static str,
+        /// What is wrong with it.
+        problem: String,
     },
     /// A version that is not a semantic version.
     #[error("the version `{version}` of component `{name}` is not a semantic version such as `1.2.0`")]

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::reference::did_you_mean;
 use super::{Catalog, CatalogError, Cause, Pin, Pinned, PipelineRecord, State, Wanted, files};
-use crate::config::did_you_mean;
+use crate::spec::name_problem;
 
 /// A specification to store.
 #[derive(Clone, Debug)]
@@ -58,7 +59,9 @@ impl Catalog {
         now_ms: u64,
     ) -> Result<(Arc<PipelineRecord>, bool, bool), CatalogError> {
         let Proposal { name, spec, pins, wanted, expect } = proposal;
-        check_name(name)?;
+        if let Some(problem) = name_problem(name) {
+            return Err(CatalogError::BadName { kind: "pipeline", problem });
+        }
         self.check_spec_size(spec)?;
         let state = self.state();
         if let Some(reason) = state.damaged_pipelines.get(name) {
@@ -297,18 +300,4 @@ fn check_revision(name: &str, expect: Option<u64>, found: u64) -> Result<(), Cat
         }
         _ => Ok(()),
     }
-}
-
-fn check_name(name: &str) -> Result<(), CatalogError> {
-    let fits = (1..=100).contains(&name.len())
-        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
-    if fits {
-        return Ok(());
-    }
-    Err(CatalogError::BadName {
-        kind: "pipeline",
-        name: name.chars().take(100).collect(),
-        rule: "at most 100 letters, digits, `-`, `_` and `.`, beginning with a letter or digit",
-    })
 }

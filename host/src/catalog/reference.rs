@@ -1,10 +1,7 @@
 //! What a REF means: `name` (the newest), `name@version`, `sha256:` and the start of a digest. Pure.
 
 use super::{CatalogError, ComponentRecord, Version};
-use crate::config::did_you_mean;
-
-/// Digits of a digest that a reference must give at least.
-const LEAST_DIGITS: usize = 4;
+use crate::spec::{ComponentRef, nearest};
 
 /// The component that `reference` means among `stored`.
 ///
@@ -15,44 +12,33 @@ pub fn resolve<'a>(
     stored: impl Iterator<Item = &'a ComponentRecord> + Clone,
 ) -> Result<&'a ComponentRecord, CatalogError> {
     let bad = |reason| CatalogError::BadReference { reference: reference.to_owned(), reason };
-    if let Some(prefix) = reference.strip_prefix("sha256:") {
-        return by_digest(reference, prefix, stored);
+    match ComponentRef::parse(reference).map_err(bad)? {
+        ComponentRef::Digest(_) => by_digest(reference, stored),
+        ComponentRef::Path(_) => {
+            Err(bad("a file must be uploaded first, and be named by what it then is".into()))
+        }
+        ComponentRef::Version { name, version } => {
+            let named = stored.clone().filter(|c| c.name == name);
+            let found = named.clone().filter(|c| c.version == version).max_by_key(|c| c.uploaded_ms);
+            found.ok_or_else(|| match named.clone().next() {
+                None => unknown_name(reference, &name, stored),
+                Some(_) => unknown_version(reference, named),
+            })
+        }
+        ComponentRef::Name(name) => {
+            let newest = stored.clone().filter(|c| c.name == name).max_by_key(|c| {
+                let version = Version::parse(&c.version);
+                (version.as_ref().is_some_and(|v| !v.is_pre_release()), version, c.uploaded_ms)
+            });
+            newest.ok_or_else(|| unknown_name(reference, &name, stored))
+        }
     }
-    let (name, version) = match reference.split_once('@') {
-        Some((_, "")) => return Err(bad("nothing follows the `@`")),
-        Some((name, version)) => (name, Some(version)),
-        None => (reference, None),
-    };
-    if name.is_empty() {
-        return Err(bad("it has no name"));
-    }
-    let named = stored.clone().filter(|c| c.name == name);
-    if let Some(version) = version {
-        let found = named.clone().filter(|c| c.version == version).max_by_key(|c| c.uploaded_ms);
-        return found.ok_or_else(|| match named.clone().next() {
-            None => unknown_name(reference, name, stored),
-            Some(_) => unknown_version(reference, named),
-        });
-    }
-    let newest = named.max_by_key(|c| {
-        let version = Version::parse(&c.version);
-        (version.as_ref().is_some_and(|v| !v.is_pre_release()), version, c.uploaded_ms)
-    });
-    newest.ok_or_else(|| unknown_name(reference, name, stored))
 }
 
 fn by_digest<'a>(
     reference: &str,
-    prefix: &str,
     stored: impl Iterator<Item = &'a ComponentRecord>,
 ) -> Result<&'a ComponentRecord, CatalogError> {
-    let bad = |reason| CatalogError::BadReference { reference: reference.to_owned(), reason };
-    if prefix.len() < LEAST_DIGITS {
-        return Err(bad("at least 4 digits of the digest are needed"));
-    }
-    if !prefix.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) || prefix.len() > 64 {
-        return Err(bad("a digest has 64 digits of 0-9 and a-f"));
-    }
     let found: Vec<_> = stored.filter(|c| c.digest.starts_with(reference)).collect();
     match found[..] {
         [one] => Ok(one),
@@ -66,6 +52,11 @@ fn by_digest<'a>(
             candidates: found.iter().take(5).map(|c| format!("{} = {}", c.digest, c.label())).collect(),
         }),
     }
+}
+
+/// `; did you mean `name`?`, or nothing.
+pub(super) fn did_you_mean<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(wrong, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }
 
 fn unknown_version<'a>(reference: &str, named: impl Iterator<Item = &'a ComponentRecord>) -> CatalogError {
@@ -163,11 +154,11 @@ mod tests {
         there is no component `x`
         `sha256:aaaa` is the start of several digests (sha256:aaaa100000000000000000000000000000000000000000000000000000000000 = scorer@1.9.0, sha256:aaaa200000000000000000000000000000000000000000000000000000000000 = scorer@1.10.0): give more digits
         there is no component `sha256:eeee`
-        `sha256:ab` is not a reference to a component: at least 4 digits of the digest are needed. Write `name`, `name@version` or `sha256:` and the first digits of its digest
-        `sha256:XYZW` is not a reference to a component: a digest has 64 digits of 0-9 and a-f. Write `name`, `name@version` or `sha256:` and the first digits of its digest
-        `scorer@` is not a reference to a component: nothing follows the `@`. Write `name`, `name@version` or `sha256:` and the first digits of its digest
-        `@1.0.0` is not a reference to a component: it has no name. Write `name`, `name@version` or `sha256:` and the first digits of its digest
-        `` is not a reference to a component: it has no name. Write `name`, `name@version` or `sha256:` and the first digits of its digest
+        there is no component `sha256:ab`
+        `sha256:XYZW` does not name a stored component: a digest is `sha256:` and 1 to 64 lower-case hexadecimal digits
+        `scorer@` does not name a stored component: after `@` comes a version, as 1.2.0
+        `@1.0.0` does not name a stored component: `` is not a name; expected a lower-case letter, then lower-case letters, digits, `_` or `-`; a component is `name`, `name@version`, `sha256:…` or a path to a .wasm file
+        `` does not name a stored component: `` is not a name; expected a lower-case letter, then lower-case letters, digits, `_` or `-`; a component is `name`, `name@version`, `sha256:…` or a path to a .wasm file
         ");
     }
 }

@@ -111,7 +111,7 @@ fn refusals_name_the_thing_the_limit_and_the_remedy() {
     let texts: Vec<_> = all.iter().map(|e| text(folder.path(), e).replace(&process, "process 12")).collect();
     insta::assert_snapshot!(texts.join("\n"), @r"
     scorer@1.0.0 is stored with other bytes (sha256:7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed): a version means one component for ever; give the changed component a new version in its manifest
-    the component name `Scorer!` is not allowed: at most 100 of a-z, 0-9, `-`, `_` and `.`, beginning with a letter
+    the name of a component: `Scorer!` is not a name; expected a lower-case letter, then lower-case letters, digits, `_` or `-`
     the version `1.0` of component `scorer` is not a semantic version such as `1.2.0`
     the component has 13 bytes; the limit `limits.component_bytes` is 10
     the host would hold 13 bytes of components; the limit `limits.components_bytes` is 12: remove some, or raise it
@@ -120,7 +120,7 @@ fn refusals_name_the_thing_the_limit_and_the_remedy() {
     pipeline `fraud` is at revision 1, the request expects it to be at revision 7: read it again, and repeat with the new revision if the change still fits
     pipeline `fraud` is at revision 1, the request expects it to be new: read it again, and repeat with the new revision if the change still fits
     the host would hold 2 pipelines; the limit `limits.pipelines` is 1: remove some, or raise it
-    the pipeline name `../up` is not allowed: at most 100 letters, digits, `-`, `_` and `.`, beginning with a letter or digit
+    the name of a pipeline: `../up` is not a name; expected a lower-case letter, then lower-case letters, digits, `_` or `-`
     the specification has 9 bytes; the limit `limits.pipeline_bytes` is 8
     there is no component `sha256:00` any more, which step `score` should run; upload it again
     there is no pipeline `frau`; did you mean `fraud`?

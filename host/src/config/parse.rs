@@ -6,10 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::values::{Walk, below, kind, mistake, read_small};
-use super::{
-    Config, ConfigError, Connection, Limits, Log, LogFormat, Role, Surroundings, Token, did_you_mean,
-};
+use super::values::{Walk, below, did_you_mean, kind, mistake, read_small};
+use super::{Config, ConfigError, Connection, Limits, Log, LogFormat, Role, Surroundings, Token};
 
 impl Config {
     /// Reads a settings file. Relative paths in it start from its folder.
@@ -294,7 +292,7 @@ mod tests {
           connections.other.a: the environment has no variable `NOT_SET`
           connections.other.b: the file none cannot be read: No such file or directory (os error 2)
           connections.other.c: expected `{ env: NAME }` or `{ file: PATH }`
-          limits.memory: there is no such setting
+          limits.memory: there is no such setting; did you mean `memory_bytes`?
           limits.component_bytes: expected a size such as 64MiB, found `64XB`
           limits.pipelines: expected a number above 0, found `-1`
           log.format: expected one of text, json, found `xml`

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::{Mistake, did_you_mean};
+use super::Mistake;
+use crate::spec::{nearest, parse_size};
 
 /// Largest file that is read as settings or as a secret.
 const LARGEST_BYTES: u64 = 1024 * 1024;
@@ -94,7 +95,10 @@ impl Walk<'_> {
     }
 
     pub(super) fn size(&mut self, value: &Value, path: &str) -> Option<u64> {
-        let bytes = value.as_u64().or_else(|| value.as_str().and_then(size)).filter(|bytes| *bytes > 0);
+        let bytes = value
+            .as_u64()
+            .or_else(|| value.as_str().and_then(|text| parse_size(text).ok()))
+            .filter(|bytes| *bytes > 0);
         if bytes.is_none() {
             self.wrong(path, format!("expected a size such as 64MiB, found {}", shown(value)));
         }
@@ -147,17 +151,7 @@ pub(super) fn shown(value: &Value) -> String {
     }
 }
 
-/// Bytes of `64MiB`, `1GB`, `500B`.
-pub(super) fn size(text: &str) -> Option<u64> {
-    let units = [
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-        ("KB", 1_000),
-        ("MB", 1_000_000),
-        ("GB", 1_000_000_000),
-        ("B", 1),
-    ];
-    let (number, unit) = units.iter().find_map(|(unit, scale)| Some((text.strip_suffix(unit)?, *scale)))?;
-    number.trim_end().parse::<u64>().ok()?.checked_mul(unit)
+/// `; did you mean `name`?`, or nothing.
+pub(super) fn did_you_mean<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(wrong, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }

@@ -9,9 +9,9 @@ use super::source::{Source, Token};
 /// Each module of the host with the modules that it may use. Those stand above it.
 const MODULES: &[(&str, &[&str])] = &[
     ("batch", &[]),
-    ("config", &[]),
     ("guest", &[]),
     ("spec", &[]),
+    ("config", &["spec"]),
     ("supervise", &[]),
     ("time", &["batch"]),
     ("checkpoint", &["batch"]),
