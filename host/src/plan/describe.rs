@@ -33,7 +33,7 @@ fn source(pipeline: &Pipeline, source: &Source) -> String {
     let _ = write!(text, ", {} columns", source.schema.fields().len());
     if let Some(time) = &source.event_time {
         let late = show_duration(time.out_of_order);
-        let _ = write!(text, ", event time {} up to {late} out of order", time.column);
+        let _ = write!(text, ", event time in column {}, up to {late} out of order", time.column);
     }
     text + &on_error(source.on_error)
 }

@@ -5,6 +5,8 @@ mod build;
 mod describe;
 mod json;
 mod model;
+#[cfg(test)]
+mod page;
 mod render;
 mod schemas;
 mod sinks;

@@ -14,7 +14,7 @@
 //! zone      = UTC | +HH:MM | -HH:MM
 //! ```
 //! Every column, field, list item and map value may be null unless its type ends in `!`. In a flow mapping
-//! (`{ … }`) a type with a comma needs quotes: `{ price: "decimal(10, 2)" }`.
+//! (`{ … }`) a type with a comma needs quotes: `{ price: "decimal(10, 2)" }`; `struct<…>` needs them everywhere.
 //!
 //! Knows Arrow's types and nothing of pipelines.
 

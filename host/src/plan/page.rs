@@ -1,0 +1,78 @@
+//! The examples of docs/pipeline.md are read, planned and refused as the page says. A block is marked by the word
+//! after `yaml`: `check` and `refused` are whole pipelines followed by what is printed, the others are parts.
+
+use super::{plan, render};
+use crate::spec::{self, Format};
+
+const PAGE: &str = include_str!("../../../docs/pipeline.md");
+
+/// A fenced block: what follows the fence, and its text.
+fn blocks() -> Vec<(&'static str, &'static str)> {
+    let mut parts = PAGE.split("```");
+    let mut blocks = Vec::new();
+    while let (Some(_), Some(block)) = (parts.next(), parts.next()) {
+        blocks.push(block.split_once('\n').unwrap());
+    }
+    blocks
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+/// A part of a pipeline with what it needs around it.
+fn whole(kind: &str, text: &str) -> String {
+    let text = indented(text);
+    let row = "{ id: int64, user: string, amount: float64, at: timestamp_ms, country: string, shard: int32 }";
+    let source = |name: &str| format!("  {name}: {{ memory: {{ name: x, schema: {row} }} }}\n");
+    let gone = "  gone-away: { from: orders, blackhole: {} }\n";
+    let (sources, steps, sinks) = match kind {
+        "yaml source" if !text.contains("orders:") => {
+            (text + &source("orders"), String::new(), gone.to_owned())
+        }
+        "yaml source" => (text, String::new(), gone.to_owned()),
+        "yaml schema" => {
+            let read = format!(
+                "  orders:\n    memory:\n      name: x\n      schema:\n{}",
+                indented(&indented(&indented(&text)))
+            );
+            (read, String::new(), gone.to_owned())
+        }
+        "yaml steps" => (source("orders") + &source("users"), text, gone.to_owned()),
+        "yaml sinks" => (source("orders"), "  score: { from: orders, wasm: scorer }\n".to_owned(), text),
+        _ => panic!("a block of kind `{kind}`"),
+    };
+    format!("name: page\nsources:\n{sources}steps:\n{steps}sinks:\n{sinks}")
+}
+
+fn errors(text: &str) -> String {
+    match spec::parse(text.as_bytes(), Format::Auto) {
+        Ok(_) => String::new(),
+        Err(errors) => errors.iter().map(|error| format!("{error}\n")).collect(),
+    }
+}
+
+#[test]
+fn every_example_is_as_the_page_says() {
+    let mut blocks = blocks().into_iter();
+    let mut seen = 0;
+    while let Some((kind, text)) = blocks.next() {
+        seen += 1;
+        let shown = match kind {
+            "yaml check" => {
+                let parsed = spec::parse(text.as_bytes(), Format::Auto).unwrap();
+                assert_eq!(parsed.warnings, []);
+                render(&plan(&parsed.pipeline), &parsed.pipeline)
+            }
+            "yaml refused" => errors(text),
+            _ => {
+                let text = whole(kind, text);
+                assert_eq!(errors(&text), "", "in\n{text}");
+                continue;
+            }
+        };
+        let (kind, printed) = blocks.next().unwrap();
+        assert_eq!((kind, printed), ("text", shown.as_str()), "what is printed below\n{text}");
+    }
+    assert!(seen >= 10, "{seen} blocks were found");
+}
