@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use proptest::prelude::*;
+
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::*;
@@ -385,6 +387,50 @@ fn a_pipeline_built_by_hand_with_loose_ends_makes_a_smaller_plan() {
     sound(&plan);
     assert_eq!(plan.fragments.len(), 1);
     assert_eq!(plan.fragments[0].nodes.len(), 1);
+}
+
+/// Steps that read sources and earlier steps, some of them several at once.
+fn any_pipeline() -> impl Strategy<Value = Pipeline> {
+    let from = proptest::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 1..4);
+    (1..4usize, proptest::collection::vec(from, 0..12)).prop_map(|(sources, steps)| {
+        let mut names: Vec<String> = (0..sources).map(|id| format!("source{id}")).collect();
+        let row = "memory: { name: x, schema: { a: int64 } }";
+        let mut text = "name: p\nsources:\n".to_owned();
+        names.iter().for_each(|name| text += &format!("  {name}: {{ {row} }}\n"));
+        let mut written = Vec::new();
+        for (id, from) in steps.iter().enumerate() {
+            let mut read: Vec<String> = Vec::new();
+            for (index, errors) in from {
+                let name = index.get(&names);
+                let port =
+                    if *errors && name.starts_with("step") { format!("{name}.errors") } else { name.clone() };
+                if !read.contains(&port) {
+                    read.push(port);
+                }
+            }
+            written.push(format!("  step{id}: {{ from: [{}] }}\n", read.join(", ")));
+            names.push(format!("step{id}"));
+        }
+        written.reverse();
+        text += &format!(
+            "steps:\n{}sinks:\n  out: {{ from: [{}], blackhole: }}\n",
+            written.concat(),
+            names.join(", ")
+        );
+        spec::parse(text.as_bytes(), Format::Yaml).unwrap().pipeline
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_pipeline_has_a_sound_plan(pipeline in any_pipeline()) {
+        let plan = plan(&pipeline);
+        sound(&plan);
+        let placed: usize = plan.fragments.iter().map(|fragment| fragment.nodes.len()).sum();
+        prop_assert_eq!(placed, pipeline.sources.len() + pipeline.steps.len() + pipeline.sinks.len());
+        let lines = render(&plan, &pipeline).lines().count();
+        prop_assert!(lines >= placed);
+    }
 }
 
 /// Filters give what they get, selects the columns they name (all of the input's types), components by their

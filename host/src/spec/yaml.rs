@@ -8,7 +8,11 @@ use serde_saphyr::granit_parser::{self, ErrorKind, Event, Parser, ScalarStyle, S
 
 use super::error::{Findings, SpecError, quoted};
 use super::tree::{Entry, Node, Value};
-use super::{MAX_DEPTH, MAX_NODES};
+use super::units::show_size;
+use super::{MAX_BYTES, MAX_DEPTH, MAX_NODES};
+
+/// Text of a document, aliases written out.
+const MAX_EXPANDED_BYTES: usize = 4 * MAX_BYTES;
 
 /// The one document in `text`, or the mistakes that keep it from being read.
 pub(super) fn parse(text: &str, findings: &mut Findings) -> Option<Node> {
@@ -21,7 +25,7 @@ pub(super) fn parse(text: &str, findings: &mut Findings) -> Option<Node> {
     let mut builder = Builder {
         events: Parser::new_from_str_with_options(text, options),
         anchors: HashMap::new(),
-        nodes: 0,
+        built: Size::default(),
         findings,
     };
     match builder.document() {
@@ -36,15 +40,22 @@ pub(super) fn parse(text: &str, findings: &mut Findings) -> Option<Node> {
 /// A node that an alias can stand for.
 struct Anchor {
     node: Node,
-    nodes: usize,
+    size: Size,
     depth: usize,
+}
+
+/// How much a tree takes: its values, and the bytes of its texts.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    nodes: usize,
+    bytes: usize,
 }
 
 struct Builder<'a> {
     events: Parser<'a, StrInput<'a>>,
     anchors: HashMap<usize, Anchor>,
     /// Built so far, aliases counted as what they stand for.
-    nodes: usize,
+    built: Size,
     findings: &'a mut Findings,
 }
 
@@ -89,8 +100,11 @@ impl<'a> Builder<'a> {
     }
 
     fn node(&mut self, event: Event<'a>, span: &Span, depth: usize) -> Result<Built, SpecError> {
-        self.count(1, depth, span)?;
-        let before = self.nodes;
+        let before = self.built;
+        let bytes = if let Event::Scalar(text, ..) = &event { text.len() } else { 0 };
+        // What an alias stands for is counted where it is looked up.
+        let nodes = usize::from(!matches!(event, Event::Alias(_)));
+        self.count(Size { nodes, bytes }, depth, span)?;
         let (value, below, anchor) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 self.refuse_tag(tag.is_some(), span);
@@ -111,8 +125,11 @@ impl<'a> Builder<'a> {
         };
         let node = Node { value, line: line(span) };
         if anchor != 0 {
-            let nodes = self.nodes - before + 1;
-            self.anchors.insert(anchor, Anchor { node: node.clone(), nodes, depth: below });
+            let (nodes, bytes) = (self.built.nodes - before.nodes, self.built.bytes - before.bytes);
+            let size = Size { nodes, bytes };
+            // Kept for aliases beside the tree itself: that takes as much again.
+            self.count(size, depth, span)?;
+            self.anchors.insert(anchor, Anchor { node: node.clone(), size, depth: below });
         }
         Ok(Built { node, depth: below })
     }
@@ -175,20 +192,26 @@ impl<'a> Builder<'a> {
         let Some(anchor) = self.anchors.get(&id) else {
             return Err(SpecError::new("", "an alias stands inside the value it refers to").line(line(span)));
         };
-        let (nodes, below) = (anchor.nodes, anchor.depth);
-        self.count(nodes, depth + below, span)?;
+        let (size, below) = (anchor.size, anchor.depth);
+        self.count(size, depth + below, span)?;
         // Still there: `count` takes nothing away.
         let node = self.anchors.get(&id).map(|anchor| anchor.node.clone());
         node.map(|node| Built { node, depth: below })
             .ok_or_else(|| SpecError::new("", "an alias refers to nothing").line(line(span)))
     }
 
-    fn count(&mut self, nodes: usize, depth: usize, span: &Span) -> Result<(), SpecError> {
-        self.nodes = self.nodes.saturating_add(nodes);
-        if self.nodes > MAX_NODES {
-            return Err(SpecError::new("", format!("more than {MAX_NODES} values, aliases written out"))
-                .expected("a smaller file")
-                .line(line(span)));
+    fn count(&mut self, size: Size, depth: usize, span: &Span) -> Result<(), SpecError> {
+        self.built.nodes += size.nodes;
+        self.built.bytes += size.bytes;
+        let too_much = if self.built.nodes > MAX_NODES {
+            Some(format!("more than {MAX_NODES} values, aliases written out"))
+        } else if self.built.bytes > MAX_EXPANDED_BYTES {
+            Some(format!("more than {} of text, aliases written out", show_size(MAX_EXPANDED_BYTES as u64)))
+        } else {
+            None
+        };
+        if let Some(message) = too_much {
+            return Err(SpecError::new("", message).expected("a smaller file").line(line(span)));
         }
         if depth > MAX_DEPTH {
             return Err(
@@ -281,6 +304,15 @@ mod tests {
         assert_eq!(
             tree(&bomb).unwrap_err(),
             ["line 5: more than 50000 values, aliases written out; expected a smaller file"]
+        );
+    }
+
+    #[test]
+    fn a_long_text_is_not_multiplied() {
+        let long = format!("a: &x {}\nb: [{}]\n", "y".repeat(500_000), vec!["*x"; 1000].join(", "));
+        assert_eq!(
+            tree(&long).unwrap_err(),
+            ["line 2: more than 4MiB of text, aliases written out; expected a smaller file"]
         );
     }
 
