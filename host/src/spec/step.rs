@@ -31,6 +31,7 @@ pub(super) fn read(
         findings.add(table.field().error(format!("{} is the name of a port, not of a step", quoted(name))));
     }
     table.later(&LATER_KINDS, findings);
+    table.later(&["mode", "parallelism"], findings);
     let mut from = read_from(table, declared, findings);
     if from.is_none() && table.present(&LATER_KINDS).is_empty() {
         let field = table.field().error("this step reads nothing");

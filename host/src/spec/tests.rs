@@ -294,7 +294,7 @@ steps:
   by_shop: { from: rich, channel: { key: [shop], transport: kafka, partitions: 8 } }
   spend: { from: by_shop, window: { tumbling: 1m, key: [shop], lateness: 10s }, select: ["count(*) as n", "sum(amount) as total"] }
   split: { from: spend, route: { big: "total > 1000", small: otherwise } }
-  agent: { from: score, wasm: scorer, grant: [clock, state] }
+  agent: { from: score, wasm: scorer, mode: shadow, grant: [clock, state] }
 sinks:
   alerts:
     from: split.big
@@ -316,6 +316,7 @@ sinks:
     line 22: steps.pairs.join: `join` is not in this release
     line 23: steps.by_shop.channel: `channel` is not in this release
     line 24: steps.spend.window: `window` is not in this release
+    line 26: steps.agent.mode: `mode` is not in this release
     line 26: steps.agent.grant[1]: `state` is not in this release; expected clock or entropy
     line 31: sinks.alerts.encode.registry: `registry` is not in this release
     line 31: sinks.alerts.encode.codec: `protobuf` is not in this release; expected json
