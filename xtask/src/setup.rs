@@ -116,7 +116,7 @@ fn rust_components() -> Result<String> {
     let names = missing.join(" ");
     if process::find("rustup").is_none() {
         return process::failed(format!(
-            "{names} missing, and no rustup to add them: install them as your Rust was installed"
+            "missing: {names}. There is no rustup to add them, so install them the way Rust was installed"
         ));
     }
     announce(&format!("adding {names}"));

@@ -31,14 +31,19 @@ pub fn provide() -> Result<String> {
 
 /// Whether the environment has this very version. A file marks it, because asking pip takes a second.
 pub fn has(requirement: &str) -> bool {
-    mark(requirement).is_ok_and(|file| file.is_file())
+    has_interpreter() && mark(requirement).is_ok_and(|file| file.is_file())
+}
+
+/// An environment's interpreter is a link: it dangles where the Python that made it has gone.
+fn has_interpreter() -> bool {
+    programs().is_ok_and(|folder| folder.join("python").is_file())
 }
 
 /// Installs `NAME==VERSION` into the environment, which is made where it is missing.
 pub fn install(requirement: &str) -> Result {
     let programs = programs()?;
     let pip = programs.join("pip");
-    if !pip.is_file() {
+    if !has_interpreter() || !pip.is_file() {
         let python = python()?;
         announce("making a Python environment in the cache");
         let folder = programs.parent().unwrap_or(&programs);
