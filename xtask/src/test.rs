@@ -95,8 +95,7 @@ fn run_tests(broker: Option<&Broker>) -> Result<Tally> {
     }
     let status = doing("wait for cargo test", child.wait())?;
     if !status.success() {
-        let failed = tally.failed;
-        return process::failed(format!("cargo test ended with {status}; {failed} tests failed"));
+        return process::failed(format!("cargo test ended with {status}{}", tally.culprits()));
     }
     if tally.passed == 0 {
         return process::failed("cargo test ran no test");
@@ -117,11 +116,15 @@ struct Tally {
     passed: u64,
     failed: u64,
     ignored: u64,
+    names: Vec<String>,
 }
 
 impl Tally {
-    /// Adds up a line such as `test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; …`.
+    /// Adds up a line such as `test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; …`, and notes one such
+    /// as `test NAME ... FAILED`.
     fn read(&mut self, line: &str) {
+        let failed = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED"));
+        self.names.extend(failed.map(str::to_owned));
         let Some(rest) = line.strip_prefix("test result: ") else {
             return;
         };
@@ -143,6 +146,11 @@ impl Tally {
         }
     }
 
+    /// The tests that failed, a line each.
+    fn culprits(&self) -> String {
+        self.names.iter().map(|name| format!("\n  failed: {name}")).collect()
+    }
+
     fn line(&self) -> String {
         format!("{} passed, {} failed, {} skipped", self.passed, self.failed, self.ignored)
     }
@@ -157,11 +165,14 @@ mod tests {
         let mut tally = Tally::default();
         for line in [
             "running 3 tests",
+            "test a::b ... ok",
+            "test a::c ... FAILED",
             "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 4 filtered out; finished in 0.01s",
             "test result: FAILED. 5 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 1.00s",
         ] {
             tally.read(line);
         }
         assert_eq!(tally.line(), "17 passed, 2 failed, 1 skipped");
+        assert_eq!(tally.culprits(), "\n  failed: a::c");
     }
 }
