@@ -15,3 +15,4 @@ pub mod guest;
 pub mod operator;
 pub mod plan;
 pub mod spec;
+pub mod wasm;

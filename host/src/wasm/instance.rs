@@ -1,0 +1,335 @@
+//! A live guest behind the operator's seam: a batch is encoded, the guest called, and what it answered checked
+//! against what its world promises before any of it becomes output.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, RecordBatch, UInt32Array};
+use arrow::buffer::{BooleanBuffer, Buffer};
+use arrow::datatypes::{SchemaRef, UInt32Type};
+
+use super::bind::{Binding, ROW_COLUMN};
+use super::bindings::{
+    Act, CloseParams, CloseResults, OpError, OpenParams, OpenResults, Process, Select, Selection, Unit, Watermark,
+};
+use super::boundary::{Decoder, Encoder};
+use super::component::WorldExports;
+use super::context::{Outbox, Phase};
+use super::sandbox::{Sandbox, refused, row_error};
+use super::{World, bindings};
+use crate::batch::Batch;
+use crate::operator::component::{CallError, Guest};
+use crate::operator::{Output, RowError};
+
+/// One instance, owned by one task.
+pub(super) struct Instance {
+    binding: Arc<Binding>,
+    guest: Sandbox,
+    calls: Calls,
+    encoder: Encoder,
+}
+
+/// The functions of its world.
+enum Calls {
+    Filter(Select),
+    Map(Process),
+    Agent { process: Act, watermark: Watermark, flush: Unit },
+}
+
+impl Instance {
+    /// Instantiates, binds and opens.
+    pub(super) fn start(binding: &Arc<Binding>) -> Result<Self, CallError> {
+        let (mut guest, ports) = binding.start()?;
+        if ports != binding.guest_ports {
+            return Err(guest.invalid("bind answers other ports than the first time it was called with the same input"));
+        }
+        let decoders = ports.into_iter().map(|(_, schema)| Decoder::new(schema)).collect();
+        let outbox = Outbox::new(decoders, binding.limits.emit_bytes);
+        guest.context_mut().outbox = Some(Box::new(outbox));
+        let open = guest.function::<OpenParams, OpenResults>(&binding.component.exports.open)?;
+        let (opened,) = guest.call("open", Phase::Open, binding.component.engine.setup_ticks, &open, ())?;
+        opened.map_err(refused)?;
+        let calls = match &binding.component.exports.world {
+            WorldExports::Filter { select } => Calls::Filter(guest.function(select)?),
+            WorldExports::Map { process } => Calls::Map(guest.function(process)?),
+            WorldExports::Agent { process, watermark, flush } => Calls::Agent {
+                process: guest.function(process)?,
+                watermark: guest.function(watermark)?,
+                flush: guest.function(flush)?,
+            },
+            WorldExports::Other => return Err(CallError::Fatal("this kind of component does not run as a step".into())),
+        };
+        let encoder = Encoder::new(&binding.input, &binding.indices, &binding.plain);
+        Ok(Instance { binding: Arc::clone(binding), guest, calls, encoder })
+    }
+
+    fn world(&self) -> World {
+        self.binding.component.manifest().world
+    }
+
+    /// Calls the guest with a batch; its refused rows, in order, and for a filter its bitmap.
+    fn process(&mut self, batch: &Batch) -> Result<(Vec<RowError>, Vec<u8>), CallError> {
+        let message = self.encoder.encode(&batch.rows).map_err(|wrong| {
+            CallError::Fatal(format!("a batch cannot be sent to {}: {wrong}", self.binding.label))
+        })?;
+        let ticks = self.binding.call_ticks();
+        let (errors, keep) = match &self.calls {
+            Calls::Filter(select) => {
+                let (answer,) = self.guest.call("select", Phase::Run, ticks, select, (message,))?;
+                let Selection { keep, errors } = answer.map_err(refused)?;
+                (errors, keep)
+            }
+            Calls::Map(process) => {
+                let (answer,) = self.guest.call("process", Phase::Run, ticks, process, (message,))?;
+                (answer.map_err(refused)?, Vec::new())
+            }
+            Calls::Agent { process, .. } => {
+                let (answer,) = self.guest.call("process", Phase::Run, ticks, process, (0, message))?;
+                (answer.map_err(refused)?, Vec::new())
+            }
+        };
+        Ok((self.check_errors(errors, batch.len())?, keep))
+    }
+
+    fn check_errors(&mut self, errors: Vec<bindings::RowError>, rows: usize) -> Result<Vec<RowError>, CallError> {
+        let mut next = 0;
+        for error in &errors {
+            if error.row as usize >= rows {
+                let wrong = format!("it refused row {} of a batch of {rows} rows (0 to {})", error.row, rows - 1);
+                return Err(self.guest.invalid(wrong));
+            }
+            if u64::from(error.row) < next {
+                let wrong = format!("it refused row {} after row {}; rows must ascend", error.row, next - 1);
+                return Err(self.guest.invalid(wrong));
+            }
+            next = u64::from(error.row) + 1;
+        }
+        Ok(errors.into_iter().map(row_error).collect())
+    }
+
+    /// What the call has emitted.
+    fn emitted(&mut self) -> Vec<(u32, RecordBatch)> {
+        let outbox = self.guest.context_mut().outbox.as_mut();
+        outbox.map(|outbox| std::mem::take(&mut outbox.batches)).unwrap_or_default()
+    }
+
+    /// Makes room for the next call's results, also after a call that failed.
+    fn clear(&mut self) {
+        if let Some(outbox) = self.guest.context_mut().outbox.as_mut() {
+            outbox.clear();
+        }
+    }
+
+    fn take_counts(&mut self) {
+        let counters = &mut self.guest.context_mut().counters;
+        if !counters.is_empty() {
+            let counted = std::mem::take(counters);
+            self.binding.add_counts(counted.into_iter());
+        }
+    }
+
+    fn filter(&mut self, batch: &Batch, keep: Vec<u8>, errors: &[RowError]) -> Result<Batch, CallError> {
+        let (rows, needed) = (batch.len(), batch.len().div_ceil(8));
+        if keep.len() != needed {
+            let wrong = format!("its bitmap has {} bytes; {rows} rows need exactly {needed}", keep.len());
+            return Err(self.guest.invalid(wrong));
+        }
+        let mut keep = BooleanBuffer::new(Buffer::from_vec(keep), 0, rows);
+        if !errors.is_empty() {
+            keep = &keep & &without(rows, errors);
+        }
+        if keep.count_set_bits() == rows {
+            return Ok(batch.clone());
+        }
+        batch.filter(&BooleanArray::new(keep, None)).map_err(|e| self.guest.invalid(e.to_string()))
+    }
+
+    fn map(&mut self, batch: &Batch, errors: &[RowError]) -> Result<Option<Batch>, CallError> {
+        let wanted = batch.len() - errors.len();
+        let mut emitted = self.emitted();
+        let rows = match (emitted.pop(), emitted.len()) {
+            (Some((_, rows)), 0) => rows,
+            (None, _) if wanted == 0 => return Ok(None),
+            (None, _) => return Err(self.guest.invalid(format!("it emitted nothing for {wanted} rows; a map emits one batch"))),
+            (Some(_), more) => return Err(self.guest.invalid(format!("it emitted {} batches; a map emits one", more + 1))),
+        };
+        if rows.num_rows() != wanted {
+            let refused = errors.len();
+            let wrong = format!(
+                "it emitted {} rows for {} rows of which it refused {refused}; a map emits {wanted}",
+                rows.num_rows(),
+                batch.len()
+            );
+            return Err(self.guest.invalid(wrong));
+        }
+        let kept = if errors.is_empty() {
+            batch.clone()
+        } else {
+            let keep = BooleanArray::new(without(batch.len(), errors), None);
+            batch.filter(&keep).map_err(|e| self.guest.invalid(e.to_string()))?
+        };
+        let rows = self.output_rows(&kept.rows, rows)?;
+        Ok(Some(kept.with_rows(rows)))
+    }
+
+    /// The emitted columns in the step's output schema: with those of the input rows where it extends them.
+    fn output_rows(&mut self, input: &RecordBatch, emitted: RecordBatch) -> Result<RecordBatch, CallError> {
+        if !self.binding.component.manifest().extends {
+            return Ok(emitted);
+        }
+        let (schema, columns, _) = emitted.into_parts();
+        self.combine(input, &schema, columns)
+    }
+
+    fn combine(
+        &mut self,
+        input: &RecordBatch,
+        emitted: &SchemaRef,
+        columns: Vec<ArrayRef>,
+    ) -> Result<RecordBatch, CallError> {
+        let output = &self.binding.output_ports[0].1;
+        let mut all: Vec<ArrayRef> = Vec::with_capacity(output.fields().len());
+        all.extend(input.columns().iter().cloned());
+        for (field, column) in emitted.fields().iter().zip(columns) {
+            match input.schema_ref().index_of(field.name()) {
+                Ok(index) => all[index] = column,
+                Err(_) => all.push(column),
+            }
+        }
+        RecordBatch::try_new(Arc::clone(output), all).map_err(|e| self.guest.invalid(e.to_string()))
+    }
+
+    fn flat_map(&mut self, batch: &Batch, errors: &[RowError], out: &mut Vec<Batch>) -> Result<(), CallError> {
+        for (_, emitted) in self.emitted() {
+            let last = emitted.num_columns() - 1;
+            if emitted.schema_ref().field(last).name() != ROW_COLUMN {
+                out.push(Batch::new(emitted));
+                continue;
+            }
+            let rows = emitted.column(last).as_primitive::<UInt32Type>().clone();
+            self.check_rows(&rows, batch.len(), errors)?;
+            out.push(self.with_origin(batch, &rows, emitted, last)?);
+        }
+        Ok(())
+    }
+
+    fn check_rows(&mut self, rows: &UInt32Array, len: usize, errors: &[RowError]) -> Result<(), CallError> {
+        if let Some(row) = rows.values().iter().find(|&&row| row as usize >= len) {
+            return Err(self.guest.invalid(format!("its `{ROW_COLUMN}` says row {row} of a batch of {len} rows")));
+        }
+        let refused = |row: &&u32| errors.binary_search_by_key(*row, |error| error.row).is_ok();
+        match rows.values().iter().find(refused) {
+            Some(row) => Err(self.guest.invalid(format!("it refused row {row} and emitted from it too"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Rows emitted by a flat-map, without the column that says where they came from.
+    fn with_origin(
+        &mut self,
+        batch: &Batch,
+        rows: &UInt32Array,
+        emitted: RecordBatch,
+        last: usize,
+    ) -> Result<Batch, CallError> {
+        let kept: Vec<usize> = (0..last).collect();
+        if !self.binding.component.manifest().extends {
+            // The port's own schema has the same columns.
+            let columns = kept.iter().map(|&i| Arc::clone(emitted.column(i))).collect();
+            let schema = Arc::clone(&self.binding.output_ports[0].1);
+            let rows_only = RecordBatch::try_new(schema, columns).map_err(|e| self.guest.invalid(e.to_string()))?;
+            return Ok(Batch { origin: batch.origin_of(rows), rows: rows_only });
+        }
+        let input = batch.take(rows).map_err(|e| self.guest.invalid(e.to_string()))?;
+        let emitted = emitted.project(&kept).map_err(|e| self.guest.invalid(e.to_string()))?;
+        let (schema, columns, _) = emitted.into_parts();
+        let rows = self.combine(&input.rows, &schema, columns)?;
+        Ok(input.with_rows(rows))
+    }
+
+    /// Calls a function of an agent that takes no rows, and sends on what it emits.
+    fn signal(
+        &mut self,
+        out: &mut Output,
+        call: impl FnOnce(&mut Sandbox, &Calls, u64) -> Option<Result<(Result<(), OpError>,), CallError>>,
+    ) -> Result<(), CallError> {
+        self.clear();
+        let ticks = self.binding.call_ticks();
+        let Some(answer) = call(&mut self.guest, &self.calls, ticks) else { return Ok(()) };
+        answer?.0.map_err(refused)?;
+        for (port, rows) in self.emitted() {
+            out.emit(port as usize, Batch::new(rows));
+        }
+        self.take_counts();
+        Ok(())
+    }
+}
+
+/// A bitmap of all rows but the refused ones.
+fn without(rows: usize, errors: &[RowError]) -> BooleanBuffer {
+    let mut keep = BooleanBufferBuilder::new(rows);
+    keep.append_n(rows, true);
+    errors.iter().for_each(|error| keep.set_bit(error.row as usize, false));
+    keep.finish()
+}
+
+impl Guest for Instance {
+    fn call(&mut self, batch: &Batch, out: &mut Output) -> Result<(), CallError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.clear();
+        let (errors, keep) = self.process(batch)?;
+        match self.world() {
+            World::Filter => {
+                let kept = self.filter(batch, keep, &errors)?;
+                out.emit(0, kept);
+            }
+            World::Map => {
+                if let Some(mapped) = self.map(batch, &errors)? {
+                    out.emit(0, mapped);
+                }
+            }
+            World::FlatMap => {
+                let mut batches = Vec::new();
+                self.flat_map(batch, &errors, &mut batches)?;
+                batches.into_iter().for_each(|batch| out.emit(0, batch));
+            }
+            World::Agent | World::Scalar | World::Aggregate => {
+                for (port, rows) in self.emitted() {
+                    out.emit(port as usize, Batch::new(rows));
+                }
+            }
+        }
+        out.errors.extend(errors);
+        self.take_counts();
+        Ok(())
+    }
+
+    fn on_watermark(&mut self, watermark_ms: i64, out: &mut Output) -> Result<(), CallError> {
+        self.signal(out, |guest, calls, ticks| match calls {
+            Calls::Agent { watermark, .. } => {
+                Some(guest.call("on-watermark", Phase::Run, ticks, watermark, (watermark_ms,)))
+            }
+            _ => None,
+        })
+    }
+
+    fn flush(&mut self, out: &mut Output) -> Result<(), CallError> {
+        self.signal(out, |guest, calls, ticks| match calls {
+            Calls::Agent { flush, .. } => Some(guest.call("flush", Phase::Run, ticks, flush, ())),
+            _ => None,
+        })
+    }
+
+    fn close(&mut self) {
+        let ticks = self.binding.component.engine.setup_ticks;
+        let closed = self
+            .guest
+            .function::<CloseParams, CloseResults>(&self.binding.component.exports.close)
+            .and_then(|close| self.guest.call("close", Phase::Open, ticks, &close, ()));
+        if let Err(e) = closed {
+            tracing::warn!(component = &*self.binding.label, error = %e.with_logs(), "a component failed to close");
+        }
+        self.take_counts();
+    }
+}

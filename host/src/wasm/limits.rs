@@ -1,0 +1,70 @@
+//! What a component may use and send. The limits a pipeline can set are in its spec (`memory`,
+//! `batch_timeout`, `emit_bytes`); these are the others, the same for everybody.
+//!
+//! | limit | value | when it is passed |
+//! |---|---|---|
+//! | linear memory | spec, all memories together | growing fails; the trap that follows names the limit |
+//! | time of one call | spec | the call is a timeout |
+//! | bytes emitted by one call | spec | the call is invalid |
+//! | time of describe, bind and open | [`SETUP_TIMEOUT`] | refused |
+//! | memory in describe | [`DESCRIBE_MEMORY_BYTES`] | refused |
+//! | wasm stack | [`STACK_BYTES`] | a trap |
+//! | batches emitted by one call | [`MAX_EMITS`] | the call is invalid |
+//! | rows emitted by one call | [`MAX_ROWS`] | the call is invalid |
+//! | columns of a schema, nested ones counted | [`MAX_COLUMNS`] | refused at bind |
+//! | nesting of a column | [`MAX_NESTING`] | refused at bind |
+//! | a name (column, port, state) | [`MAX_NAME_BYTES`] | refused |
+//! | a schema message | [`MAX_SCHEMA_BYTES`] | refused |
+//! | output ports | [`MAX_PORTS`] | refused at bind |
+//! | code and text of a row error | [`MAX_CODE_BYTES`], [`MAX_TEXT_BYTES`] | cut |
+//! | log kept for the next trap | [`MAX_LOG_LINES`] lines of at most [`MAX_TEXT_BYTES`] | the oldest go |
+//! | log lines passed on to the host's log | [`MAX_LOG_LINES_PER_SECOND`] an instance | counted, not written |
+//! | counters | [`MAX_COUNTERS`] names an instance | further names are ignored |
+//! | tables | [`MAX_TABLES`] with [`MAX_TABLE_ELEMENTS`] elements each | growing fails |
+//! | core instances, memories | [`MAX_INSTANCES`], [`MAX_MEMORIES`] | refused |
+
+use std::time::Duration;
+
+/// Time that describe, bind and open may take, each.
+pub const SETUP_TIMEOUT: Duration = Duration::from_secs(5);
+/// Linear memory that describe may use, bytes.
+pub const DESCRIBE_MEMORY_BYTES: usize = 256 << 20;
+/// Native stack of wasm code, bytes. A thread that calls a component needs this and half a MiB more.
+pub const STACK_BYTES: usize = 1 << 20;
+/// Batches that one call may emit.
+pub const MAX_EMITS: usize = 4096;
+/// Rows that one call may emit, all batches together.
+pub const MAX_ROWS: usize = 1 << 24;
+/// Columns of a schema, nested ones counted.
+pub const MAX_COLUMNS: usize = 1024;
+/// How deep a column may be nested.
+pub const MAX_NESTING: usize = 16;
+/// Length of a name, bytes.
+pub const MAX_NAME_BYTES: usize = 256;
+/// Length of a schema message, bytes.
+pub const MAX_SCHEMA_BYTES: usize = 1 << 20;
+/// Output ports of a component.
+pub const MAX_PORTS: usize = 64;
+/// Length of a row error's code, bytes.
+pub const MAX_CODE_BYTES: usize = 64;
+/// Length of a row error's message or of a line of log, bytes.
+pub const MAX_TEXT_BYTES: usize = 1024;
+/// Lines of log kept for the next trap.
+pub const MAX_LOG_LINES: usize = 32;
+/// Lines of log that an instance may pass on to the host's log in a second.
+pub const MAX_LOG_LINES_PER_SECOND: u32 = 50;
+/// Counters of an instance.
+pub const MAX_COUNTERS: usize = 64;
+/// Tables of an instance.
+pub const MAX_TABLES: usize = 64;
+/// Elements of a table.
+pub const MAX_TABLE_ELEMENTS: usize = 1 << 20;
+/// Core instances inside a component.
+pub const MAX_INSTANCES: usize = 256;
+/// Linear memories inside a component.
+pub const MAX_MEMORIES: usize = 16;
+
+/// `text` cut to at most `bytes` bytes at a character's border.
+pub(super) fn cut(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}

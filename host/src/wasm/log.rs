@@ -1,0 +1,77 @@
+//! The last lines a guest logged, kept for the report of a trap, and passed on to the host's log at a bounded
+//! rate. Bounded in lines and bytes whatever the guest does.
+
+use std::collections::VecDeque;
+
+use super::bindings::Level;
+use super::limits::{MAX_LOG_LINES, MAX_LOG_LINES_PER_SECOND, MAX_TEXT_BYTES, cut};
+
+/// The ring.
+#[derive(Debug, Default)]
+pub(super) struct LogRing {
+    lines: VecDeque<String>,
+    dropped: u64,
+    second: u64,
+    passed: u32,
+}
+
+impl LogRing {
+    /// Keeps a line. `second` is any clock that counts seconds; `label` names the component in the host's log.
+    pub(super) fn push(&mut self, level: Level, text: &str, label: &str, second: u64) {
+        let text = cut(text, MAX_TEXT_BYTES);
+        if self.second != second {
+            self.second = second;
+            self.passed = 0;
+        }
+        self.passed = self.passed.saturating_add(1);
+        if self.passed <= MAX_LOG_LINES_PER_SECOND {
+            pass_on(level, text, label);
+        }
+        if self.lines.len() == MAX_LOG_LINES {
+            self.lines.pop_front();
+            self.dropped += 1;
+        }
+        self.lines.push_back(text.to_owned());
+    }
+
+    /// The lines kept, oldest first, and empties the ring.
+    pub(super) fn take(&mut self) -> Vec<String> {
+        let dropped = std::mem::take(&mut self.dropped);
+        let before = (dropped > 0).then(|| format!("({dropped} earlier lines)"));
+        before.into_iter().chain(std::mem::take(&mut self.lines)).collect()
+    }
+}
+
+fn pass_on(level: Level, text: &str, label: &str) {
+    match level {
+        Level::Debug => tracing::debug!(target: "guest", component = label, "{text}"),
+        Level::Info => tracing::info!(target: "guest", component = label, "{text}"),
+        Level::Warn => tracing::warn!(target: "guest", component = label, "{text}"),
+        Level::Error => tracing::error!(target: "guest", component = label, "{text}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_last_lines_and_says_how_many_went() {
+        let mut ring = LogRing::default();
+        for i in 0..MAX_LOG_LINES + 3 {
+            ring.push(Level::Info, &format!("line {i}"), "c", 0);
+        }
+        let lines = ring.take();
+        assert_eq!(lines.len(), 1 + MAX_LOG_LINES);
+        assert_eq!(lines[..2], ["(3 earlier lines)", "line 3"]);
+        assert_eq!(lines[MAX_LOG_LINES], format!("line {}", MAX_LOG_LINES + 2));
+        assert!(ring.take().is_empty());
+    }
+
+    #[test]
+    fn a_long_line_is_cut_at_a_character() {
+        let mut ring = LogRing::default();
+        ring.push(Level::Error, &"ä".repeat(MAX_TEXT_BYTES), "c", 0);
+        assert_eq!(ring.take()[0].len(), MAX_TEXT_BYTES);
+    }
+}

@@ -1,0 +1,38 @@
+//! Components: all of wasmtime is in here, behind the operator's seam
+//! ([`Version`](crate::operator::component::Version), [`Guest`](crate::operator::component::Guest)). Uses `batch`,
+//! `operator` and `spec`; must know nothing of pipelines, tasks, the catalog or HTTP.
+//!
+//! ```text
+//! bytes ─ Engine::compile ─ Component ─ bind ─ Bound ─ instantiate ─ Guest
+//!         (pool, cache,      (schema, config,  (a Version)     (a store, a task)
+//!          inspect, describe) grants, limits)
+//! ```
+//!
+//! Nothing a guest says is believed: its manifest ([`Manifest`]), its types ([`Inspection`]), its schemas and every
+//! batch are checked; its memory, time, stack, results and logs have limits ([`limits`]).
+
+mod bind;
+mod bindings;
+mod boundary;
+mod cache;
+mod component;
+mod config;
+mod context;
+mod engine;
+mod error;
+mod inspect;
+mod instance;
+pub mod limits;
+mod linker;
+mod log;
+mod manifest;
+mod run;
+mod sandbox;
+
+pub use bind::Bound;
+pub use component::Component;
+pub use engine::{Engine, EngineOptions};
+pub use error::WasmError;
+pub use inspect::Inspection;
+pub use manifest::{ColumnDecl, Columns, Manifest, StateDecl, World};
+pub use run::{Run, run_once};

@@ -1,0 +1,181 @@
+//! A store with one instance in it: every call into a guest goes through here, with its phase, its deadline and
+//! one way to tell what went wrong. After a trap the guest is never entered again.
+
+use std::sync::Arc;
+
+use wasmtime::component::{
+    ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Lower, TypedFunc,
+};
+use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
+
+use super::bindings::{OpError, RowError};
+use super::context::{Context, Phase, Stop};
+use super::engine::{Inner, TICKS_PER_SECOND};
+use crate::operator::component::CallError;
+
+/// A guest and all that belongs to it.
+pub(super) struct Sandbox {
+    store: Store<Context>,
+    instance: Instance,
+    /// Why the guest may not be entered any more.
+    dead: Option<&'static str>,
+}
+
+/// How much a guest may use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Allowance {
+    /// Linear memory, bytes.
+    pub(super) memory_bytes: usize,
+    /// Ticks for instantiating.
+    pub(super) setup_ticks: u64,
+}
+
+impl Sandbox {
+    /// Instantiates. The guest's start code runs as part of it, as in `describe`: it may call nothing.
+    pub(super) fn new(
+        engine: &Inner,
+        pre: &InstancePre<Context>,
+        label: Arc<str>,
+        allowance: Allowance,
+    ) -> Result<Self, CallError> {
+        let context = Context::new(label, allowance.memory_bytes, Arc::clone(&engine.ticks));
+        let mut store = Store::new(&engine.wasm, context);
+        store.limiter(|context| &mut context.limiter);
+        // A list that a guest hands over is no longer than its memory; row errors are larger on this side.
+        store.set_hostcall_fuel(allowance.memory_bytes.max(1 << 20));
+        store.epoch_deadline_callback(at_tick);
+        store.set_epoch_deadline(1);
+        begin(&mut store, Phase::Describe, allowance.setup_ticks);
+        match pre.instantiate(&mut store) {
+            Ok(instance) => Ok(Sandbox { store, instance, dead: None }),
+            Err(error) => Err(failure(&mut store, "starting", allowance.setup_ticks, &error)),
+        }
+    }
+
+    pub(super) fn context(&self) -> &Context {
+        self.store.data()
+    }
+
+    pub(super) fn context_mut(&mut self) -> &mut Context {
+        self.store.data_mut()
+    }
+
+    /// A function that was checked to be there with this type.
+    pub(super) fn function<P, R>(&mut self, index: &ComponentExportIndex) -> Result<TypedFunc<P, R>, CallError>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift,
+    {
+        let found = self.instance.get_typed_func(&mut self.store, index);
+        found.map_err(|e| CallError::Fatal(format!("an export that was there is missing now: {e:#}")))
+    }
+
+    /// Calls a function. `name` is for messages.
+    pub(super) fn call<P, R>(
+        &mut self,
+        name: &str,
+        phase: Phase,
+        limit_ticks: u64,
+        function: &TypedFunc<P, R>,
+        params: P,
+    ) -> Result<R, CallError>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift,
+    {
+        if let Some(why) = self.dead {
+            return Err(CallError::Fatal(format!("{name} was called on an instance that {why}")));
+        }
+        begin(&mut self.store, phase, limit_ticks);
+        function.call(&mut self.store, params).map_err(|error| {
+            self.dead = Some("has failed before; make a fresh one");
+            failure(&mut self.store, name, limit_ticks, &error)
+        })
+    }
+
+    /// What the guest has answered is wrong: says so with its log.
+    pub(super) fn invalid(&mut self, message: impl Into<String>) -> CallError {
+        CallError::Invalid { message: message.into(), logs: self.store.data_mut().log.take() }
+    }
+}
+
+fn begin(store: &mut Store<Context>, phase: Phase, limit_ticks: u64) {
+    let context = store.data_mut();
+    let now = context.tick();
+    context.phase = phase;
+    context.start_tick = now;
+    context.deadline_tick = now + limit_ticks;
+}
+
+/// Once a tick while a guest runs: ends it at its deadline, and else lets others have the thread's processor.
+fn at_tick(store: StoreContextMut<'_, Context>) -> wasmtime::Result<UpdateDeadline> {
+    let context = store.data();
+    let now = context.tick();
+    if now > context.deadline_tick {
+        return Err(Stop::Deadline.into());
+    }
+    if now > context.start_tick {
+        std::thread::yield_now();
+    }
+    Ok(UpdateDeadline::Continue(1))
+}
+
+/// What a failed call comes to. The log goes with it.
+fn failure(store: &mut Store<Context>, name: &str, limit_ticks: u64, error: &wasmtime::Error) -> CallError {
+    let context = store.data_mut();
+    let logs = context.log.take();
+    match error.downcast_ref::<Stop>() {
+        Some(Stop::Deadline) => {
+            let limit = std::time::Duration::from_millis(limit_ticks * 1000 / TICKS_PER_SECOND);
+            CallError::Timeout { limit, logs }
+        }
+        Some(stop) => CallError::Invalid { message: format!("{name}: {stop}"), logs },
+        None => CallError::Trap { message: format!("{name} trapped: {}", told(context, error)), logs },
+    }
+}
+
+/// A trap in words.
+fn told(context: &Context, error: &wasmtime::Error) -> String {
+    let limiter = &context.limiter;
+    if let Some(wanted) = limiter.refused_bytes {
+        return format!(
+            "it wanted {} MiB of memory and limits.memory allows {} MiB",
+            wanted.div_ceil(1 << 20),
+            limiter.memory_bytes() >> 20
+        );
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::UnreachableCodeReached) => "it panicked or aborted (`unreachable` was executed)".into(),
+        Some(Trap::StackOverflow) => "its stack overflowed".into(),
+        Some(trap) => trap.to_string(),
+        None => format!("{error:#}"),
+    }
+}
+
+/// What a guest's refusal of a whole call comes to.
+pub(super) fn refused(error: OpError) -> CallError {
+    match error {
+        OpError::Transient(text) => CallError::Transient(bounded(text)),
+        OpError::Fatal(text) => CallError::Fatal(bounded(text)),
+        OpError::Config(text) => CallError::Fatal(format!("configuration: {}", bounded(text))),
+        OpError::Schema(text) => CallError::Fatal(format!("schema: {}", bounded(text))),
+    }
+}
+
+/// A guest's text, cut where it is too long.
+pub(super) fn bounded(mut text: String) -> String {
+    text.truncate(super::limits::cut(&text, super::limits::MAX_TEXT_BYTES).len());
+    text
+}
+
+/// A row error from across the border.
+pub(super) fn row_error(error: RowError) -> crate::operator::RowError {
+    let mut code = error.code;
+    code.truncate(super::limits::cut(&code, super::limits::MAX_CODE_BYTES).len());
+    crate::operator::RowError {
+        row: error.row,
+        code: code.into(),
+        message: bounded(error.message),
+        retryable: error.retryable,
+    }
+}
