@@ -5,6 +5,7 @@
 //! crate is part of the product.
 
 pub mod broker;
+pub mod guests;
 pub mod host_process;
 pub mod http;
 pub mod layout;

@@ -84,7 +84,7 @@ impl Component {
             output_ports: Vec::new(),
             counters: Mutex::default(),
         };
-        let (_, ports) = binding.start().map_err(|e| WasmError::new(format!("bind failed: {}", e.with_logs())))?;
+        let (_, ports) = binding.start().map_err(|e| WasmError::new(e.with_logs()))?;
         binding.output_ports = binding.check_ports(&ports)?;
         binding.guest_ports = ports;
         Ok(Arc::new(Bound { binding: Arc::new(binding) }))
@@ -97,7 +97,9 @@ impl Component {
         match manifest.world {
             World::Filter | World::Map | World::FlatMap | World::Agent => {}
             World::Scalar => reasons.push("a scalar component is for SQL expressions, not for a step".into()),
-            World::Aggregate => reasons.push("an aggregate component is for windows, which are not in this release".into()),
+            World::Aggregate => {
+                reasons.push("an aggregate component is for windows, which are not in this release".into())
+            }
         }
         if !manifest.states.is_empty() || manifest.capabilities.iter().any(|c| c == "state") {
             reasons.push("it declares keyed state, and keyed state is not in this release".into());
@@ -111,8 +113,12 @@ impl Component {
     fn ungranted(&self, grant: &[String]) -> Vec<String> {
         let wanted = self.manifest().capabilities.iter();
         wanted
-            .filter(|capability| matches!(capability.as_str(), "clock" | "entropy") && !grant.contains(capability))
-            .map(|capability| format!("it wants `{capability}` and the step does not grant it (`grant: [{capability}]`)"))
+            .filter(|capability| {
+                matches!(capability.as_str(), "clock" | "entropy") && !grant.contains(capability)
+            })
+            .map(|capability| {
+                format!("it wants `{capability}` and the step does not grant it (`grant: [{capability}]`)")
+            })
             .collect()
     }
 
@@ -228,11 +234,14 @@ impl Binding {
 
     /// What leaves the step, given what the guest answered.
     fn check_ports(&self, ports: &[(String, SchemaRef)]) -> Result<Vec<(String, SchemaRef)>, WasmError> {
-        let refuse = |reason: String| Err(WasmError::new(format!("what its bind answered is wrong: {reason}")));
+        let refuse =
+            |reason: String| Err(WasmError::new(format!("what its bind answered is wrong: {reason}")));
         let world = self.component.manifest().world;
         match (world, ports) {
             (World::Filter, []) => Ok(vec![(MAIN_PORT.into(), Arc::clone(&self.input))]),
-            (World::Filter, _) => refuse(format!("a filter has no output port, and it announced {}", ports.len())),
+            (World::Filter, _) => {
+                refuse(format!("a filter has no output port, and it announced {}", ports.len()))
+            }
             (World::Map | World::FlatMap, [(_, schema)]) => match self.output_schema(schema) {
                 Ok(schema) => Ok(vec![(MAIN_PORT.into(), schema)]),
                 Err(reason) => refuse(reason),
@@ -241,7 +250,9 @@ impl Binding {
                 Ok(()) => Ok(ports.to_vec()),
                 Err(reason) => refuse(reason),
             },
-            (World::Agent, []) => refuse("an agent has one output port or more, and it announced none".into()),
+            (World::Agent, []) => {
+                refuse("an agent has one output port or more, and it announced none".into())
+            }
             _ => refuse(format!("a {world} has one output port, and it announced {}", ports.len())),
         }
     }
@@ -304,7 +315,9 @@ fn check_agent_ports(ports: &[(String, SchemaRef)]) -> Result<(), String> {
         let good = name.starts_with(|c: char| c.is_ascii_lowercase())
             && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-');
         if !good {
-            return Err(format!("a port's name must be of a-z, 0-9, - and _, starting with a letter; it has {name:?}"));
+            return Err(format!(
+                "a port's name must be of a-z, 0-9, - and _, starting with a letter; it has {name:?}"
+            ));
         }
         if matches!(name.as_str(), "errors" | "late") {
             return Err(format!("the port name `{name}` is taken: every step has one"));
@@ -326,7 +339,10 @@ fn read_ports(ports: Vec<Port>) -> Result<Vec<(String, SchemaRef)>, String> {
     }
     let read = |port: Port| {
         if port.name.len() > MAX_NAME_BYTES {
-            return Err(format!("a port's name has {} bytes; at most {MAX_NAME_BYTES} are allowed", port.name.len()));
+            return Err(format!(
+                "a port's name has {} bytes; at most {MAX_NAME_BYTES} are allowed",
+                port.name.len()
+            ));
         }
         let schema = decode_schema(&port.schema)
             .map_err(|wrong| format!("the schema of its output port `{}` is wrong: {wrong}", port.name))?;
@@ -337,9 +353,9 @@ fn read_ports(ports: Vec<Port>) -> Result<Vec<(String, SchemaRef)>, String> {
 
 fn bind_refused(error: OpError) -> CallError {
     CallError::Fatal(match error {
-        OpError::Config(text) => format!("the configuration is refused: {}", bounded(text)),
-        OpError::Schema(text) => format!("the input schema is refused: {}", bounded(text)),
-        OpError::Transient(text) | OpError::Fatal(text) => bounded(text),
+        OpError::Config(text) => format!("bind refuses the configuration: {}", bounded(text)),
+        OpError::Schema(text) => format!("bind refuses the input schema: {}", bounded(text)),
+        OpError::Transient(text) | OpError::Fatal(text) => format!("bind fails: {}", bounded(text)),
     })
 }
 

@@ -119,6 +119,7 @@ pub(super) struct Selection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ComponentType, Lift, Lower)]
 #[component(enum)]
 #[repr(u8)]
+#[cfg_attr(not(test), expect(dead_code, reason = "lifted from guests only, which the lint does not see"))]
 pub(super) enum Level {
     #[component(name = "debug")]
     Debug,
@@ -153,8 +154,6 @@ pub(super) type WatermarkParams = (i64,);
 pub(super) type UnitParams = ();
 pub(super) type UnitResults = Answer<()>;
 pub(super) type UpdateParams = (Ipc, Vec<u32>, u32);
-pub(super) type MigrateParams = (String, u32, Ipc);
-pub(super) type MigrateResults = Answer<Vec<u8>>;
 
 pub(super) type Select = TypedFunc<SelectParams, SelectResults>;
 pub(super) type Process = TypedFunc<ProcessParams, ProcessResults>;

@@ -36,9 +36,17 @@ pub(super) struct Exports {
 
 /// Those of the worlds that run as a step.
 pub(super) enum WorldExports {
-    Filter { select: ComponentExportIndex },
-    Map { process: ComponentExportIndex },
-    Agent { process: ComponentExportIndex, watermark: ComponentExportIndex, flush: ComponentExportIndex },
+    Filter {
+        select: ComponentExportIndex,
+    },
+    Map {
+        process: ComponentExportIndex,
+    },
+    Agent {
+        process: ComponentExportIndex,
+        watermark: ComponentExportIndex,
+        flush: ComponentExportIndex,
+    },
     /// Bound and inspected, but not run as a step.
     Other,
 }
@@ -56,7 +64,7 @@ impl Component {
             WasmError::new(format!("its imports have other types than sabot:operator has: {e:#}"))
         })?;
         let (exports, describe) = exports(&code, inspection.world)?;
-        let said = described(engine, &pre, &describe).map_err(|e| WasmError::new(format!("describe failed: {e}")))?;
+        let said = described(engine, &pre, &describe).map_err(|e| WasmError::new(e.with_logs()))?;
         let (manifest, typed) =
             manifest::check(said, inspection.world).map_err(|reasons| WasmError { reasons })?;
         let digest = format!("sha256:{digest_hex}");
@@ -81,7 +89,10 @@ impl Component {
 
 impl std::fmt::Debug for Component {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Component").field("label", &self.manifest.label()).field("digest", &self.digest).finish()
+        f.debug_struct("Component")
+            .field("label", &self.manifest.label())
+            .field("digest", &self.digest)
+            .finish()
     }
 }
 
@@ -92,7 +103,9 @@ fn exports(
     let find = |of: &str, name: &str| {
         let instance = code.get_export_index(None, interface(of).as_str());
         let found = instance.and_then(|instance| code.get_export_index(Some(&instance), name));
-        found.ok_or_else(|| WasmError::new(format!("the function `{name}` of its export {} is missing", interface(of))))
+        found.ok_or_else(|| {
+            WasmError::new(format!("the function `{name}` of its export {} is missing", interface(of)))
+        })
     };
     let of = world.interface();
     let world = match world {

@@ -100,7 +100,13 @@ mod tests {
             }
         });
         let config = json!({"treshold": 1, "mode": "warp", "tags": ["a", null, 3], "n": 1.5});
-        insta::assert_snapshot!(check(&schema, &config).join("\n"), @"");
+        insta::assert_snapshot!(check(&schema, &config).join("\n"), @r#"
+        config.threshold is missing
+        config.treshold is not known; there are: threshold, mode, tags, n
+        config.mode is "warp" and must be one of ["fast","slow"]
+        config.tags[2] is 3 and must be of type string or null
+        config.n is 1.5 and must be of type integer
+        "#);
         assert_eq!(check(&schema, &json!({"threshold": 0.5, "mode": "fast", "n": 2})), Vec::<String>::new());
     }
 

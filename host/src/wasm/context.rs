@@ -9,8 +9,8 @@ use wasmtime::ResourceLimiter;
 
 use super::boundary::Decoder;
 use super::limits::{
-    MAX_COUNTERS, MAX_EMITS, MAX_INSTANCES, MAX_MEMORIES, MAX_NAME_BYTES, MAX_ROWS, MAX_TABLE_ELEMENTS, MAX_TABLES,
-    cut,
+    MAX_COUNTERS, MAX_EMITS, MAX_INSTANCES, MAX_MEMORIES, MAX_NAME_BYTES, MAX_ROWS, MAX_TABLE_ELEMENTS,
+    MAX_TABLES, cut,
 };
 use super::log::LogRing;
 
@@ -139,7 +139,9 @@ impl Outbox {
     pub(super) fn emit(&mut self, port: u32, message: &[u8]) -> Result<(), Stop> {
         let ports = self.decoders.len();
         let Some(decoder) = self.decoders.get_mut(port as usize) else {
-            return Err(Stop::Invalid(format!("it emitted to port {port}; bind announced {ports} port(s), 0 and up")));
+            return Err(Stop::Invalid(format!(
+                "it emitted to port {port}; bind announced {ports} port(s), 0 and up"
+            )));
         };
         self.bytes = self.bytes.saturating_add(message.len());
         if self.bytes > self.limit_bytes {

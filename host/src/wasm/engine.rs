@@ -72,8 +72,10 @@ struct Job {
 impl Engine {
     /// Starts the engine with its ticker and its pool; they end when the last clone is dropped.
     pub fn new(options: &EngineOptions) -> io::Result<Self> {
-        let wasm = wasmtime::Engine::new(&config()).map_err(|e| io::Error::other(format!("wasmtime: {e:#}")))?;
-        let linker = super::linker::linker(&wasm).map_err(|e| io::Error::other(format!("wasmtime: {e:#}")))?;
+        let wasm =
+            wasmtime::Engine::new(&config()).map_err(|e| io::Error::other(format!("wasmtime: {e:#}")))?;
+        let linker =
+            super::linker::linker(&wasm).map_err(|e| io::Error::other(format!("wasmtime: {e:#}")))?;
         let cache = options.cache.as_deref().map(|folder| Cache::open(folder, &wasm)).transpose()?;
         let ticks = Arc::new(AtomicU64::new(0));
         start_ticker(&wasm, Arc::downgrade(&ticks))?;
@@ -141,14 +143,17 @@ impl Inner {
             // can write, under a name with this engine's compatibility hash.
             match unsafe { wasmtime::component::Component::deserialize(&self.wasm, &code) } {
                 Ok(component) => return Ok(component),
-                Err(e) => tracing::warn!(digest, error = %e, "a compiled component does not load; compiling again"),
+                Err(e) => {
+                    tracing::warn!(digest, error = %e, "a compiled component does not load; compiling again")
+                }
             }
         }
         super::inspect::check_binary(bytes)?;
         let component = wasmtime::component::Component::from_binary(&self.wasm, bytes)
             .map_err(|e| WasmError::new(format!("it is no valid component: {e:#}")))?;
         if let Some(cache) = &self.cache {
-            let kept = component.serialize().map_err(io::Error::other).and_then(|code| cache.put(digest, &code));
+            let kept =
+                component.serialize().map_err(io::Error::other).and_then(|code| cache.put(digest, &code));
             if let Err(e) = kept {
                 tracing::warn!(digest, error = %e, "a compiled component was not cached; it is compiled at each start");
             }
@@ -207,7 +212,8 @@ fn start_compiler(i: usize, inner: &Arc<Inner>, jobs: Receiver<Job>) -> io::Resu
             let Some(inner) = inner.upgrade() else { return };
             // A compiler that panics on some component must not take the pool with it.
             let loaded = panic::catch_unwind(AssertUnwindSafe(|| inner.load(&job.bytes)));
-            let lost = |_| Err(WasmError::new("the compiler panicked on this component; it cannot be run here"));
+            let lost =
+                |_| Err(WasmError::new("the compiler panicked on this component; it cannot be run here"));
             // Nobody waits any more: the answer may go nowhere.
             let _ = job.answer.send(loaded.unwrap_or_else(lost));
         }

@@ -8,9 +8,9 @@ use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentNamedList, Lift, Lower};
 
 use super::bindings::{
-    ActParams, BindParams, BindResults, CloseParams, CloseResults, DescribeParams, DescribeResults, OpenParams,
-    OpenResults, PACKAGE, ProcessParams, ProcessResults, SelectParams, SelectResults, TimersParams, UnitParams,
-    UnitResults, UpdateParams, VERSION, WatermarkParams, interface,
+    ActParams, BindParams, BindResults, CloseParams, CloseResults, DescribeParams, DescribeResults,
+    OpenParams, OpenResults, PACKAGE, ProcessParams, ProcessResults, SelectParams, SelectResults,
+    TimersParams, UnitParams, UnitResults, UpdateParams, VERSION, WatermarkParams, interface,
 };
 use super::{WasmError, World};
 
@@ -39,13 +39,13 @@ pub(super) fn check_binary(bytes: &[u8]) -> Result<(), WasmError> {
             "it is a core WebAssembly module, not a component: build it with `sabot build`, or encode the module as a \
              component with the world of sabot:operator it implements",
         ),
-        [0, b'a', b's', b'm', ..] => refuse(
-            "it is WebAssembly of a version that this host does not know; build it with `sabot build`",
-        ),
+        [0, b'a', b's', b'm', ..] => {
+            refuse("it is WebAssembly of a version that this host does not know; build it with `sabot build`")
+        }
         [] => refuse("it is empty"),
-        text if text.trim_ascii_start().starts_with(b"(") => refuse(
-            "it looks like the text format of WebAssembly; upload the binary that `sabot build` makes",
-        ),
+        text if text.trim_ascii_start().starts_with(b"(") => {
+            refuse("it looks like the text format of WebAssembly; upload the binary that `sabot build` makes")
+        }
         _ => refuse("it is not WebAssembly (it does not start with \\0asm); upload what `sabot build` makes"),
     }
 }
@@ -109,7 +109,9 @@ fn wanted(package: &str) -> Option<&'static str> {
         "wasi:http" => "HTTP",
         "wasi:clocks" => "a clock (ask for the capability `clock` instead)",
         "wasi:random" => "random bytes (ask for the capability `entropy` instead)",
-        "wasi:cli" => "environment, arguments or standard output (log through sabot:operator/telemetry instead)",
+        "wasi:cli" => {
+            "environment, arguments or standard output (log through sabot:operator/telemetry instead)"
+        }
         "wasi:io" => "streams",
         _ => return None,
     })
@@ -132,12 +134,19 @@ fn check_exports(exports: &[String], reasons: &mut Vec<String>) -> Option<World>
         [world] => Some(world),
         [] => {
             let known: Vec<String> = World::ALL.map(|w| format!("{w} ({})", w.interface())).into();
-            reasons.push(format!("it exports no operator: it must export the interface of one of {}", known.join(", ")));
+            reasons.push(format!(
+                "it exports no operator: it must export the interface of one of {}",
+                known.join(", ")
+            ));
             None
         }
         _ => {
             let found: Vec<&str> = worlds.iter().map(|world| world.name()).collect();
-            reasons.push(format!("it exports {} operators at once ({}); one each", found.len(), found.join(", ")));
+            reasons.push(format!(
+                "it exports {} operators at once ({}); one each",
+                found.len(),
+                found.join(", ")
+            ));
             None
         }
     }
@@ -235,7 +244,14 @@ mod tests {
                 "sabot:operator/telemetry@0.2.0"
             ],
             &["sabot:operator/control@0.1.0", "sabot:operator/selector@0.1.0", "init"],
-        ), @"");
+        ), @r"
+        Some(Filter)
+        it imports sabot:operator/sockets@0.1.0, which sabot:operator@0.1.0 does not have
+        it imports sabot:operator/telemetry@0.2.0; this host speaks sabot:operator@0.1.0: build it with the SDK of that version
+        it imports acme:db/query; components get nothing ambient, only the interfaces of sabot:operator
+        it wants a clock (ask for the capability `clock` instead): imports wasi:clocks/wall-clock@0.2.6; components get nothing ambient, only the interfaces of sabot:operator
+        it wants a file system: imports wasi:filesystem/types@0.2.6, wasi:filesystem/preopens@0.2.6; components get nothing ambient, only the interfaces of sabot:operator
+        ");
     }
 
     #[test]
@@ -246,6 +262,19 @@ mod tests {
             reasons(&[], &["run", "sabot:operator/mapper@0.1.0"]),
             reasons(&[], &[control, "sabot:operator/mapper@0.1.0", "sabot:operator/actor@0.1.0"]),
             reasons(&[], &["sabot:operator/control@1.0.0", "sabot:operator/mapper@1.0.0"]),
-        ].join("\n---\n"), @"");
+        ].join("\n---\n"), @r"
+        None
+        it exports no operator: it must export the interface of one of filter (selector), map (mapper), flat-map (flat-mapper), scalar (evaluator), aggregate (accumulator), agent (actor)
+        ---
+        Some(Map)
+        it does not export sabot:operator/control@0.1.0, which every operator has
+        ---
+        None
+        it exports 2 operators at once (map, agent); one each
+        ---
+        None
+        it exports sabot:operator/control@1.0.0; this host speaks sabot:operator@0.1.0: build it with the SDK of that version
+        it exports sabot:operator/mapper@1.0.0; this host speaks sabot:operator@0.1.0: build it with the SDK of that version
+        ");
     }
 }

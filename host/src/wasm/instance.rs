@@ -9,7 +9,8 @@ use arrow::datatypes::{SchemaRef, UInt32Type};
 
 use super::bind::{Binding, ROW_COLUMN};
 use super::bindings::{
-    Act, CloseParams, CloseResults, OpError, OpenParams, OpenResults, Process, Select, Selection, Unit, Watermark,
+    Act, CloseParams, CloseResults, OpError, OpenParams, OpenResults, Process, Select, Selection, Unit,
+    Watermark,
 };
 use super::boundary::{Decoder, Encoder};
 use super::component::WorldExports;
@@ -40,7 +41,8 @@ impl Instance {
     pub(super) fn start(binding: &Arc<Binding>) -> Result<Self, CallError> {
         let (mut guest, ports) = binding.start()?;
         if ports != binding.guest_ports {
-            return Err(guest.invalid("bind answers other ports than the first time it was called with the same input"));
+            return Err(guest
+                .invalid("bind answers other ports than the first time it was called with the same input"));
         }
         let decoders = ports.into_iter().map(|(_, schema)| Decoder::new(schema)).collect();
         let outbox = Outbox::new(decoders, binding.limits.emit_bytes);
@@ -56,7 +58,9 @@ impl Instance {
                 watermark: guest.function(watermark)?,
                 flush: guest.function(flush)?,
             },
-            WorldExports::Other => return Err(CallError::Fatal("this kind of component does not run as a step".into())),
+            WorldExports::Other => {
+                return Err(CallError::Fatal("this kind of component does not run as a step".into()));
+            }
         };
         let encoder = Encoder::new(&binding.input, &binding.indices, &binding.plain);
         Ok(Instance { binding: Arc::clone(binding), guest, calls, encoder })
@@ -90,11 +94,16 @@ impl Instance {
         Ok((self.check_errors(errors, batch.len())?, keep))
     }
 
-    fn check_errors(&mut self, errors: Vec<bindings::RowError>, rows: usize) -> Result<Vec<RowError>, CallError> {
+    fn check_errors(
+        &mut self,
+        errors: Vec<bindings::RowError>,
+        rows: usize,
+    ) -> Result<Vec<RowError>, CallError> {
         let mut next = 0;
         for error in &errors {
             if error.row as usize >= rows {
-                let wrong = format!("it refused row {} of a batch of {rows} rows (0 to {})", error.row, rows - 1);
+                let wrong =
+                    format!("it refused row {} of a batch of {rows} rows (0 to {})", error.row, rows - 1);
                 return Err(self.guest.invalid(wrong));
             }
             if u64::from(error.row) < next {
@@ -149,8 +158,14 @@ impl Instance {
         let rows = match (emitted.pop(), emitted.len()) {
             (Some((_, rows)), 0) => rows,
             (None, _) if wanted == 0 => return Ok(None),
-            (None, _) => return Err(self.guest.invalid(format!("it emitted nothing for {wanted} rows; a map emits one batch"))),
-            (Some(_), more) => return Err(self.guest.invalid(format!("it emitted {} batches; a map emits one", more + 1))),
+            (None, _) => {
+                return Err(self
+                    .guest
+                    .invalid(format!("it emitted nothing for {wanted} rows; a map emits one batch")));
+            }
+            (Some(_), more) => {
+                return Err(self.guest.invalid(format!("it emitted {} batches; a map emits one", more + 1)));
+            }
         };
         if rows.num_rows() != wanted {
             let refused = errors.len();
@@ -198,7 +213,12 @@ impl Instance {
         RecordBatch::try_new(Arc::clone(output), all).map_err(|e| self.guest.invalid(e.to_string()))
     }
 
-    fn flat_map(&mut self, batch: &Batch, errors: &[RowError], out: &mut Vec<Batch>) -> Result<(), CallError> {
+    fn flat_map(
+        &mut self,
+        batch: &Batch,
+        errors: &[RowError],
+        out: &mut Vec<Batch>,
+    ) -> Result<(), CallError> {
         for (_, emitted) in self.emitted() {
             let last = emitted.num_columns() - 1;
             if emitted.schema_ref().field(last).name() != ROW_COLUMN {
@@ -214,7 +234,9 @@ impl Instance {
 
     fn check_rows(&mut self, rows: &UInt32Array, len: usize, errors: &[RowError]) -> Result<(), CallError> {
         if let Some(row) = rows.values().iter().find(|&&row| row as usize >= len) {
-            return Err(self.guest.invalid(format!("its `{ROW_COLUMN}` says row {row} of a batch of {len} rows")));
+            return Err(self
+                .guest
+                .invalid(format!("its `{ROW_COLUMN}` says row {row} of a batch of {len} rows")));
         }
         let refused = |row: &&u32| errors.binary_search_by_key(*row, |error| error.row).is_ok();
         match rows.values().iter().find(refused) {
@@ -236,7 +258,8 @@ impl Instance {
             // The port's own schema has the same columns.
             let columns = kept.iter().map(|&i| Arc::clone(emitted.column(i))).collect();
             let schema = Arc::clone(&self.binding.output_ports[0].1);
-            let rows_only = RecordBatch::try_new(schema, columns).map_err(|e| self.guest.invalid(e.to_string()))?;
+            let rows_only =
+                RecordBatch::try_new(schema, columns).map_err(|e| self.guest.invalid(e.to_string()))?;
             return Ok(Batch { origin: batch.origin_of(rows), rows: rows_only });
         }
         let input = batch.take(rows).map_err(|e| self.guest.invalid(e.to_string()))?;

@@ -57,24 +57,24 @@ fn telemetry(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
             Ok(context.outside_describe("telemetry.log")?)
         },
     )?;
-    telemetry.func_wrap(
-        "counter",
-        |mut store: StoreContextMut<'_, Context>, (name, add): (WasmStr, u64)| {
-            store.data().outside_describe("telemetry.counter")?;
-            let name = cut(&name.to_str(&store)?, MAX_NAME_BYTES).to_owned();
-            store.data_mut().count(&name, add);
-            Ok(())
-        },
-    )
+    telemetry.func_wrap("counter", |mut store: StoreContextMut<'_, Context>, (name, add): (WasmStr, u64)| {
+        store.data().outside_describe("telemetry.counter")?;
+        let name = cut(&name.to_str(&store)?, MAX_NAME_BYTES).to_owned();
+        store.data_mut().count(&name, add);
+        Ok(())
+    })
 }
 
 fn clock(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
-    linker.instance(&interface("clock"))?.func_wrap("now-ms", |store: StoreContextMut<'_, Context>, (): ()| {
-        store.data().outside_describe("clock.now-ms")?;
-        granted(store.data().clock, "clock.now-ms", "clock")?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        Ok((now.map_or(0, |since| since.as_millis() as i64),))
-    })
+    linker.instance(&interface("clock"))?.func_wrap(
+        "now-ms",
+        |store: StoreContextMut<'_, Context>, (): ()| {
+            store.data().outside_describe("clock.now-ms")?;
+            granted(store.data().clock, "clock.now-ms", "clock")?;
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            Ok((now.map_or(0, |since| since.as_millis() as i64),))
+        },
+    )
 }
 
 fn entropy(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
@@ -84,7 +84,8 @@ fn entropy(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
             store.data().outside_describe("entropy.random")?;
             granted(store.data().entropy, "entropy.random", "entropy")?;
             if n > MAX_RANDOM_BYTES {
-                let text = format!("it asked for {n} random bytes; one call gives at most {MAX_RANDOM_BYTES}");
+                let text =
+                    format!("it asked for {n} random bytes; one call gives at most {MAX_RANDOM_BYTES}");
                 return Err(Stop::Forbidden(text).into());
             }
             let mut bytes = vec![0; n as usize];

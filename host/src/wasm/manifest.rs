@@ -214,7 +214,9 @@ fn check_columns(said: bindings::Columns, wrong: &mut Vec<String>) -> (Columns, 
         bindings::Columns::Named(names) => {
             for (i, name) in names.iter().enumerate() {
                 if name.is_empty() || name.len() > MAX_NAME_BYTES {
-                    wrong.push(format!("its manifest's column {i} must have a name of 1 to {MAX_NAME_BYTES} bytes"));
+                    wrong.push(format!(
+                        "its manifest's column {i} must have a name of 1 to {MAX_NAME_BYTES} bytes"
+                    ));
                 } else if names[..i].contains(name) {
                     wrong.push(format!("its manifest names the column `{name}` twice"));
                 }
@@ -261,9 +263,14 @@ fn check_capabilities(said: &[String], world: World, wrong: &mut Vec<String>) {
     for capability in said {
         if !CAPABILITIES.contains(&capability.as_str()) {
             let known = CAPABILITIES.join(", ");
-            wrong.push(format!("its manifest asks for the capability {:?}; there are {known}", short(capability)));
+            wrong.push(format!(
+                "its manifest asks for the capability {:?}; there are {known}",
+                short(capability)
+            ));
         } else if matches!(capability.as_str(), "state" | "timers") && world != World::Agent {
-            wrong.push(format!("its manifest asks for `{capability}`, which only an agent may have; it is a {world}"));
+            wrong.push(format!(
+                "its manifest asks for `{capability}`, which only an agent may have; it is a {world}"
+            ));
         }
     }
 }
@@ -323,7 +330,16 @@ mod tests {
         said.config_schema = "{".into();
         said.capabilities = vec!["files".into(), "state".into()];
         let reasons = check(said, World::Filter).unwrap_err().join("\n");
-        insta::assert_snapshot!(reasons, @"");
+        insta::assert_snapshot!(reasons, @r#"
+        its manifest's name "Scorer!" must be 1 to 64 of a-z, 0-9, - and _, starting with a letter
+        its manifest's version "1.02.0" must be MAJOR.MINOR.PATCH
+        its manifest names the column `a` twice
+        its manifest's column 2 must have a name of 1 to 256 bytes
+        its manifest's config-schema is no JSON: EOF while parsing an object at line 1 column 1
+        its manifest asks for the capability "files"; there are clock, entropy, state, timers
+        its manifest asks for `state`, which only an agent may have; it is a filter
+        its manifest says `extends`, which is for map and flat-map; it is a filter
+        "#);
     }
 
     #[test]

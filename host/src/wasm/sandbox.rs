@@ -2,6 +2,7 @@
 //! one way to tell what went wrong. After a trap the guest is never entered again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::component::{
     ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Lower, TypedFunc,
@@ -52,16 +53,15 @@ impl Sandbox {
         }
     }
 
-    pub(super) fn context(&self) -> &Context {
-        self.store.data()
-    }
-
     pub(super) fn context_mut(&mut self) -> &mut Context {
         self.store.data_mut()
     }
 
     /// A function that was checked to be there with this type.
-    pub(super) fn function<P, R>(&mut self, index: &ComponentExportIndex) -> Result<TypedFunc<P, R>, CallError>
+    pub(super) fn function<P, R>(
+        &mut self,
+        index: &ComponentExportIndex,
+    ) -> Result<TypedFunc<P, R>, CallError>
     where
         P: ComponentNamedList + Lower,
         R: ComponentNamedList + Lift,
@@ -103,6 +103,7 @@ fn begin(store: &mut Store<Context>, phase: Phase, limit_ticks: u64) {
     let context = store.data_mut();
     let now = context.tick();
     context.phase = phase;
+    context.limiter.refused_bytes = None;
     context.start_tick = now;
     context.deadline_tick = now + limit_ticks;
 }
@@ -126,10 +127,13 @@ fn failure(store: &mut Store<Context>, name: &str, limit_ticks: u64, error: &was
     let logs = context.log.take();
     match error.downcast_ref::<Stop>() {
         Some(Stop::Deadline) => {
-            let limit = std::time::Duration::from_millis(limit_ticks * 1000 / TICKS_PER_SECOND);
-            CallError::Timeout { limit, logs }
+            let limit = Duration::from_millis(limit_ticks * 1000 / TICKS_PER_SECOND);
+            match context.phase {
+                Phase::Run => CallError::Timeout { limit, logs },
+                _ => CallError::Trap { message: format!("{name} gave no answer within {limit:?}"), logs },
+            }
         }
-        Some(stop) => CallError::Invalid { message: format!("{name}: {stop}"), logs },
+        Some(stop) => CallError::Invalid { message: stop.to_string(), logs },
         None => CallError::Trap { message: format!("{name} trapped: {}", told(context, error)), logs },
     }
 }
@@ -138,17 +142,26 @@ fn failure(store: &mut Store<Context>, name: &str, limit_ticks: u64, error: &was
 fn told(context: &Context, error: &wasmtime::Error) -> String {
     let limiter = &context.limiter;
     if let Some(wanted) = limiter.refused_bytes {
-        return format!(
-            "it wanted {} MiB of memory and limits.memory allows {} MiB",
-            wanted.div_ceil(1 << 20),
-            limiter.memory_bytes() >> 20
-        );
+        let (wanted, allowed) = (size(wanted), size(limiter.memory_bytes()));
+        return format!("it wanted {wanted} of memory and limits.memory allows {allowed}");
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::UnreachableCodeReached) => "it panicked or aborted (`unreachable` was executed)".into(),
         Some(Trap::StackOverflow) => "its stack overflowed".into(),
+        Some(Trap::MemoryOutOfBounds) => {
+            "it reached outside of its memory (an overflow of a stack that lies there looks the same)".into()
+        }
         Some(trap) => trap.to_string(),
         None => format!("{error:#}"),
+    }
+}
+
+/// Bytes as a spec has them.
+fn size(bytes: usize) -> String {
+    if bytes.is_multiple_of(1 << 20) {
+        format!("{}MiB", bytes >> 20)
+    } else {
+        format!("{}KiB", bytes.div_ceil(1 << 10))
     }
 }
 

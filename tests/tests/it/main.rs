@@ -2,5 +2,7 @@
 //!
 //! What the tests share is the library `sabot_tests`.
 
+mod components;
 mod harness;
+mod hostile;
 mod layout;

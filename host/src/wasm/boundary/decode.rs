@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayData, ArrayRef, ArrowPrimitiveType, BooleanArray, FixedSizeBinaryArray, FixedSizeListArray, ListArray,
-    MapArray, PrimitiveArray, RecordBatch, RecordBatchOptions, StructArray, downcast_primitive, make_array,
+    ArrayData, ArrayRef, ArrowPrimitiveType, BooleanArray, FixedSizeBinaryArray, FixedSizeListArray,
+    ListArray, MapArray, PrimitiveArray, RecordBatch, RecordBatchOptions, StructArray, downcast_primitive,
+    make_array,
 };
 use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{
-    ArrowNativeType, DataType, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, DecimalType, FieldRef,
-    Fields, SchemaRef,
+    ArrowNativeType, DataType, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, DecimalType,
+    FieldRef, Fields, SchemaRef,
 };
 use arrow::error::ArrowError;
 
@@ -29,11 +30,6 @@ impl Decoder {
     /// For batches of a schema that [`decode_schema`](super::decode_schema) let pass.
     pub(in crate::wasm) fn new(schema: SchemaRef) -> Self {
         Decoder { schema, header: Vec::new(), layout: Layout::default() }
-    }
-
-    /// The schema of its batches.
-    pub(in crate::wasm) fn schema(&self) -> &SchemaRef {
-        &self.schema
     }
 
     /// The batch in a message, of at most `max_rows` rows.
@@ -193,7 +189,12 @@ impl Reader<'_> {
         self.next_buffer(bytes_of(len + 1, width)?)
     }
 
-    fn fixed_binary(&mut self, width: i32, len: usize, nulls: Option<NullBuffer>) -> Result<ArrayRef, String> {
+    fn fixed_binary(
+        &mut self,
+        width: i32,
+        len: usize,
+        nulls: Option<NullBuffer>,
+    ) -> Result<ArrayRef, String> {
         let values = self.next_buffer(bytes_of(len, width as usize)?)?;
         Ok(Arc::new(FixedSizeBinaryArray::try_new(width, values, nulls).map_err(text)?))
     }
@@ -237,7 +238,12 @@ impl Reader<'_> {
         Ok(Arc::new(FixedSizeListArray::try_new(Arc::clone(item), size, values, nulls).map_err(text)?))
     }
 
-    fn structs(&mut self, fields: &Fields, len: usize, nulls: Option<NullBuffer>) -> Result<StructArray, String> {
+    fn structs(
+        &mut self,
+        fields: &Fields,
+        len: usize,
+        nulls: Option<NullBuffer>,
+    ) -> Result<StructArray, String> {
         let columns = fields.iter().map(|field| self.column(field, len)).collect::<Result<Vec<_>, _>>()?;
         StructArray::try_new_with_length(fields.clone(), columns, nulls, len).map_err(text)
     }

@@ -4,7 +4,7 @@
 use arrow::datatypes::{DataType, Schema};
 
 use super::PREFIX;
-use super::schema::metadata;
+use super::schema::{metadata, root};
 
 /// The places of a message's columns.
 #[derive(Debug, Default)]
@@ -35,7 +35,9 @@ pub(super) fn count(data_type: &DataType) -> (usize, usize) {
         Utf8 | LargeUtf8 | Binary | LargeBinary => (1, 3),
         List(item) | Map(item, _) => with(2, count(item.data_type())),
         FixedSizeList(item, _) => with(1, count(item.data_type())),
-        Struct(fields) => fields.iter().map(|f| count(f.data_type())).fold((1, 1), |a, b| (a.0 + b.0, a.1 + b.1)),
+        Struct(fields) => {
+            fields.iter().map(|f| count(f.data_type())).fold((1, 1), |a, b| (a.0 + b.0, a.1 + b.1))
+        }
         _ => (1, 2),
     }
 }
@@ -53,7 +55,7 @@ impl Layout {
     /// Reads the metadata of a message whose columns should be those of `schema`.
     pub(super) fn read(message: &[u8], schema: &Schema) -> Result<Self, String> {
         let metadata = metadata(message)?;
-        let root = arrow_ipc::root_as_message(metadata).map_err(|e| format!("its metadata is damaged: {e}"))?;
+        let root = root(metadata)?;
         let header = root.header_as_record_batch().ok_or_else(|| {
             let kind = root.header_type().variant_name().unwrap_or("unknown");
             format!("it is a message of kind {kind}, not a RecordBatch")
@@ -100,7 +102,9 @@ impl Layout {
         }
         if offset.checked_add(length).is_none_or(|end| end > self.body_len) {
             let body = self.body_len;
-            return Err(format!("buffer {i} of {length} bytes at {offset} reaches beyond its body of {body} bytes"));
+            return Err(format!(
+                "buffer {i} of {length} bytes at {offset} reaches beyond its body of {body} bytes"
+            ));
         }
         self.buffers.push((offset, length));
         Ok(())
@@ -109,8 +113,11 @@ impl Layout {
     fn check_counts(&self, schema: &Schema) -> Result<(), String> {
         let (nodes, buffers) = counts(schema);
         if (self.nodes.len(), self.buffers.len()) != (nodes, buffers) {
-            let names: Vec<String> =
-                schema.fields().iter().map(|field| format!("{} {}", field.name(), field.data_type())).collect();
+            let names: Vec<String> = schema
+                .fields()
+                .iter()
+                .map(|field| format!("{} {}", field.name(), field.data_type()))
+                .collect();
             return Err(format!(
                 "it has {} columns and {} buffers; the schema agreed in bind ({}) has {nodes} and {buffers}, nested \
                  columns counted",
@@ -124,7 +131,8 @@ impl Layout {
 
     /// Buffers that share bytes would make a small body stand for much data.
     fn check_overlap(&self) -> Result<(), String> {
-        let mut places: Vec<(usize, usize)> = self.buffers.iter().copied().filter(|&(_, len)| len > 0).collect();
+        let mut places: Vec<(usize, usize)> =
+            self.buffers.iter().copied().filter(|&(_, len)| len > 0).collect();
         places.sort_unstable();
         match places.windows(2).find(|pair| pair[0].0 + pair[0].1 > pair[1].0) {
             Some(pair) => Err(format!("its buffers at {} and {} overlap", pair[0].0, pair[1].0)),

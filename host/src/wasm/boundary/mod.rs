@@ -16,6 +16,8 @@ mod decode;
 mod encode;
 mod layout;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 pub(super) use decode::Decoder;
 pub(super) use encode::Encoder;

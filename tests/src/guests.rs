@@ -1,0 +1,34 @@
+//! The components of the examples and tests, as `cargo xtask guests` builds them.
+//!
+//! Knows where they lie, not what they do.
+
+use crate::broker::skip;
+use std::path::{Path, PathBuf};
+
+/// The bytes of the component of that name: from the folder `SABOT_GUESTS_DIR`, or from the `build` folder of a
+/// guest in the checkout. Where it has not been built the test is skipped, which fails in CI.
+pub fn component(test: &str, name: &str) -> Option<Vec<u8>> {
+    let file = format!("{name}.wasm");
+    let given = std::env::var_os("SABOT_GUESTS_DIR").map(|folder| Path::new(&folder).join(&file));
+    let found = given.filter(|path| path.is_file()).or_else(|| find(&file));
+    let bytes = found.and_then(|path| std::fs::read(path).ok());
+    if bytes.is_none() {
+        skip(test, &format!("the component {name} is not built: `cargo xtask guests`"));
+    }
+    bytes
+}
+
+fn find(file: &str) -> Option<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
+    ["tests", "examples", "guests", "benches"].iter().find_map(|folder| below(&root.join(folder), file, 4))
+}
+
+/// `*/build/FILE`, at most so many folders down.
+fn below(folder: &Path, file: &str, depth: usize) -> Option<PathBuf> {
+    let built = folder.join("build").join(file);
+    if built.is_file() {
+        return Some(built);
+    }
+    let folders = folder.read_dir().ok()?.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
+    if depth == 0 { None } else { folders.filter_map(|path| below(&path, file, depth - 1)).next() }
+}
