@@ -184,6 +184,11 @@ impl Bound {
         &self.binding.input_columns
     }
 
+    /// An instance, not yet behind the seam.
+    pub(super) fn start(&self) -> Result<Instance, CallError> {
+        Instance::start(&self.binding)
+    }
+
     /// What its instances have counted through `telemetry.counter`, by name.
     pub fn counters(&self) -> BTreeMap<String, u64> {
         self.binding.counters.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -377,6 +382,6 @@ impl Version for Bound {
     }
 
     fn instantiate(&self) -> Result<Box<dyn Guest>, CallError> {
-        Ok(Box::new(Instance::start(&self.binding)?))
+        Ok(Box::new(self.start()?))
     }
 }

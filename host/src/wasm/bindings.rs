@@ -115,18 +115,21 @@ pub(super) struct Selection {
     pub(super) errors: Vec<RowError>,
 }
 
-/// `telemetry.level`.
+/// `telemetry.level`: how urgent a line of a guest's log is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ComponentType, Lift, Lower)]
 #[component(enum)]
 #[repr(u8)]
-#[cfg_attr(not(test), expect(dead_code, reason = "lifted from guests only, which the lint does not see"))]
-pub(super) enum Level {
+pub enum Level {
+    /// For whoever works on the component.
     #[component(name = "debug")]
     Debug,
+    /// Worth knowing.
     #[component(name = "info")]
     Info,
+    /// Should be looked at.
     #[component(name = "warn")]
     Warn,
+    /// Something failed.
     #[component(name = "error")]
     Error,
 }

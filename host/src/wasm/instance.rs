@@ -9,8 +9,8 @@ use arrow::datatypes::{SchemaRef, UInt32Type};
 
 use super::bind::{Binding, ROW_COLUMN};
 use super::bindings::{
-    Act, CloseParams, CloseResults, OpError, OpenParams, OpenResults, Process, Select, Selection, Unit,
-    Watermark,
+    Act, CloseParams, CloseResults, Level, OpError, OpenParams, OpenResults, Process, Select, Selection,
+    Unit, Watermark,
 };
 use super::boundary::{Decoder, Encoder};
 use super::component::WorldExports;
@@ -64,6 +64,11 @@ impl Instance {
         };
         let encoder = Encoder::new(&binding.input, &binding.indices, &binding.plain);
         Ok(Instance { binding: Arc::clone(binding), guest, calls, encoder })
+    }
+
+    /// The last lines it logged.
+    pub(super) fn take_log(&mut self) -> Vec<(Level, String)> {
+        self.guest.context_mut().log.take_lines()
     }
 
     fn world(&self) -> World {

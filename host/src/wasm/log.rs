@@ -9,7 +9,7 @@ use super::limits::{MAX_LOG_LINES, MAX_LOG_LINES_PER_SECOND, MAX_TEXT_BYTES, cut
 /// The ring.
 #[derive(Debug, Default)]
 pub(super) struct LogRing {
-    lines: VecDeque<String>,
+    lines: VecDeque<(Level, String)>,
     dropped: u64,
     second: u64,
     passed: u32,
@@ -31,14 +31,19 @@ impl LogRing {
             self.lines.pop_front();
             self.dropped += 1;
         }
-        self.lines.push_back(text.to_owned());
+        self.lines.push_back((level, text.to_owned()));
     }
 
-    /// The lines kept, oldest first, and empties the ring.
+    /// The lines kept with their levels, oldest first, and empties the ring.
+    pub(super) fn take_lines(&mut self) -> Vec<(Level, String)> {
+        std::mem::take(&mut self.lines).into()
+    }
+
+    /// The lines kept, oldest first, after a line for those that are gone; and empties the ring.
     pub(super) fn take(&mut self) -> Vec<String> {
         let dropped = std::mem::take(&mut self.dropped);
         let before = (dropped > 0).then(|| format!("({dropped} earlier lines)"));
-        before.into_iter().chain(std::mem::take(&mut self.lines)).collect()
+        before.into_iter().chain(self.take_lines().into_iter().map(|(_, text)| text)).collect()
     }
 }
 
@@ -58,8 +63,9 @@ mod tests {
     #[test]
     fn keeps_the_last_lines_and_says_how_many_went() {
         let mut ring = LogRing::default();
+        let levels = [Level::Debug, Level::Info, Level::Warn, Level::Error];
         for i in 0..MAX_LOG_LINES + 3 {
-            ring.push(Level::Info, &format!("line {i}"), "c", 0);
+            ring.push(levels[i % 4], &format!("line {i}"), "c", 0);
         }
         let lines = ring.take();
         assert_eq!(lines.len(), 1 + MAX_LOG_LINES);

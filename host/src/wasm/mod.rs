@@ -30,6 +30,7 @@ mod run;
 mod sandbox;
 
 pub use bind::Bound;
+pub use bindings::Level;
 pub use component::Component;
 pub use engine::{Engine, EngineOptions};
 pub use error::WasmError;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
-use super::{Component, WasmError};
+use super::{Component, Level, WasmError};
 use crate::batch::Batch;
-use crate::operator::component::Version;
+use crate::operator::component::{Guest, Version};
 use crate::operator::{Output, RowError};
 use crate::spec::WasmLimits;
 
@@ -20,6 +20,8 @@ pub struct Run {
     pub batches: Vec<(usize, RecordBatch)>,
     /// Refused rows, counted over all input batches.
     pub errors: Vec<RowError>,
+    /// The last lines it logged.
+    pub log: Vec<(Level, String)>,
 }
 
 /// Binds a component with everything granted, gives an instance the batches in order, and flushes and closes it.
@@ -34,7 +36,7 @@ pub fn run_once(
     let grant = ["clock".to_owned(), "entropy".to_owned()];
     let bound = component.bind(schema, config, &grant, limits)?;
     let failed = |e: crate::operator::component::CallError| WasmError::new(e.with_logs());
-    let mut guest = bound.instantiate().map_err(failed)?;
+    let mut guest = bound.start().map_err(failed)?;
     let mut out = Output::default();
     let (mut errors, mut before) = (Vec::new(), 0);
     for rows in batches {
@@ -45,5 +47,5 @@ pub fn run_once(
     guest.flush(&mut out).map_err(failed)?;
     guest.close();
     let batches = out.batches.drain(..).map(|(port, batch)| (port, batch.rows)).collect();
-    Ok(Run { ports: bound.output_ports().to_vec(), batches, errors })
+    Ok(Run { ports: bound.output_ports().to_vec(), batches, errors, log: guest.take_log() })
 }

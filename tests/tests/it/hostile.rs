@@ -82,11 +82,11 @@ fn traps_and_endless_hunger() {
         ["grow-memory", "stack-overflow", "panic-on-value", "trap-on-value", "panic-in-open", "endless-open"];
     let Some(texts) = failures("traps_and_endless_hunger", "filter", &modes) else { return };
     insta::assert_snapshot!(texts, @r"
-    grow-memory: trap: select trapped: it wanted 66432KiB of memory and limits.memory allows 64MiB
+    grow-memory: trap: select trapped: it wanted …KiB of memory and limits.memory allows 64MiB
     stack-overflow: trap: select trapped: it reached outside of its memory (an overflow of a stack that lies there looks the same)
-    panic-on-value: trap: select trapped: it panicked or aborted (`unreachable` was executed); last log lines: panicked at tests/guests/hostile/src/lib.rs:189: id is 0
+    panic-on-value: trap: select trapped: it panicked or aborted (`unreachable` was executed); last log lines: panicked at tests/guests/hostile/src/lib.rs:…: id is 0
     trap-on-value: trap: select trapped: it panicked or aborted (`unreachable` was executed)
-    panic-in-open: trap: open trapped: it panicked or aborted (`unreachable` was executed); last log lines: panicked at tests/guests/hostile/src/lib.rs:169: open does not want to
+    panic-in-open: trap: open trapped: it panicked or aborted (`unreachable` was executed); last log lines: panicked at tests/guests/hostile/src/lib.rs:…: open does not want to
     endless-open: trap: open gave no answer within 2s
     ");
 }
@@ -135,15 +135,15 @@ fn lying_messages() {
     let Some(texts) = failures("lying_messages", "map", &modes) else { return };
     insta::assert_snapshot!(texts, @r"
     malformed-ipc: invalid-result: it emitted a bad batch on port 0: it does not start with the continuation marker ffffffff
-    truncated-ipc: invalid-result: it emitted a bad batch on port 0: its metadata should have 208 bytes, and only 180 bytes follow the prefix
-    lying-buffer-length: invalid-result: it emitted a bad batch on port 0: buffer 4 of 1099511627776 bytes at 128 reaches beyond its body of 160 bytes
-    lying-buffer-offset: invalid-result: it emitted a bad batch on port 0: buffer 4 of 30 bytes at 1099511627776 reaches beyond its body of 160 bytes
-    lying-metadata-length: invalid-result: it emitted a bad batch on port 0: its metadata should have 2147483632 bytes, and only 368 bytes follow the prefix
-    lying-metadata-offset: invalid-result: it emitted a bad batch on port 0: its metadata is damaged: Range [2147483632, 2147483636) is out of bounds.
-    negative-length: invalid-result: it emitted a bad batch on port 0: its metadata is damaged: Type `u16` at position 65601 is unaligned.
+    truncated-ipc: invalid-result: it emitted a bad batch on port 0: its metadata should have … bytes, and only … bytes follow the prefix
+    lying-buffer-length: invalid-result: it emitted a bad batch on port 0: buffer 4 of … bytes at … reaches beyond its body of … bytes
+    lying-buffer-offset: invalid-result: it emitted a bad batch on port 0: buffer 4 of 30 bytes at … reaches beyond its body of … bytes
+    lying-metadata-length: invalid-result: it emitted a bad batch on port 0: its metadata should have … bytes, and only … bytes follow the prefix
+    lying-metadata-offset: invalid-result: it emitted a bad batch on port 0: its metadata is damaged: Range […, …) is out of bounds.
+    negative-length: invalid-result: it emitted a bad batch on port 0: its metadata is damaged: Type `u16` at position … is unaligned.
     invalid-utf8: invalid-result: it emitted a bad batch on port 0: in the column `text` Invalid UTF8 sequence at string index 9 (27..30): invalid utf-8 sequence of 1 bytes from index 0
     descending-offsets: invalid-result: it emitted a bad batch on port 0: in the column `text` Offset invariant failure: non-monotonic offset at slot 1: 6 > 3
-    giant-emit: invalid-result: it emitted 33554432 bytes in one call; limits.emit_bytes allows 16777216
+    giant-emit: invalid-result: it emitted … bytes in one call; limits.emit_bytes allows …
     ");
 }
 
@@ -153,8 +153,8 @@ fn bad_answers_of_a_flat_map() {
         ["emit-then-panic-on-value", "endless-emit", "origin-out-of-range", "wrong-schema", "invalid-utf8"];
     let Some(texts) = failures("bad_answers_of_a_flat_map", "flat-map", &modes) else { return };
     insta::assert_snapshot!(texts, @r"
-    emit-then-panic-on-value: trap: process trapped: it panicked or aborted (`unreachable` was executed); last log lines: panicked at tests/guests/hostile/src/lib.rs:278: id is 0, and the batch is out
-    endless-emit: invalid-result: it emitted more than 4096 batches in one call
+    emit-then-panic-on-value: trap: process trapped: it panicked or aborted (`unreachable` was executed); last log lines: panicked at tests/guests/hostile/src/lib.rs:…: id is 0, and the batch is out
+    endless-emit: invalid-result: it emitted more than … batches in one call
     origin-out-of-range: invalid-result: its `$row` says row 10 of a batch of 10 rows
     wrong-schema: invalid-result: it emitted a bad batch on port 0: it has 1 columns and 2 buffers; the schema agreed in bind (copy Int64, text Utf8, $row UInt32) has 3 and 7, nested columns counted
     invalid-utf8: invalid-result: it emitted a bad batch on port 0: in the column `text` Invalid UTF8 sequence at string index 9 (27..30): invalid utf-8 sequence of 1 bytes from index 0
@@ -181,7 +181,7 @@ fn the_memory_limit_is_the_pipelines() {
     assert!(text.contains("limits.memory allows 8MiB"), "{text}");
     let tiny = WasmLimits { memory_bytes: 64 << 10, ..LIMITS };
     let refused = try_bound(test, "map", json!({"mode": "ok"}), &tiny).unwrap().unwrap_err();
-    insta::assert_snapshot!(steady(&refused), @"starting trapped: it wanted 1088KiB of memory and limits.memory allows 64KiB");
+    insta::assert_snapshot!(steady(&refused), @"starting trapped: it wanted …KiB of memory and limits.memory allows 64KiB");
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn a_bind_that_misbehaves_is_refused() {
     insta::assert_snapshot!(steady(&refusals.join("\n")), @r"
     config-error: bind refuses the configuration: this configuration is not liked
     schema-error: bind refuses the input schema: these columns are not liked
-    panic-in-bind: bind trapped: it panicked or aborted (`unreachable` was executed); last log lines: panicked at tests/guests/hostile/src/lib.rs:154: bind does not want to
+    panic-in-bind: bind trapped: it panicked or aborted (`unreachable` was executed); last log lines: panicked at tests/guests/hostile/src/lib.rs:…: bind does not want to
     endless-bind: bind gave no answer within 2s
     emit-from-bind: it called output.emit in bind; results may only be sent while a batch, a watermark or a flush runs
     garbage-schema: the schema of its output port `garbage` is wrong: it is shorter than the prefix of a message

@@ -140,7 +140,7 @@ impl Writer<'_> {
     }
 
     fn bits(&mut self, bits: &BooleanBuffer) {
-        if bits.offset() % 8 == 0 {
+        if bits.offset().is_multiple_of(8) {
             let start = bits.offset() / 8;
             self.bytes(&bits.values()[start..start + bits.len().div_ceil(8)]);
         } else {
