@@ -1,14 +1,29 @@
-//! Bytes ↔ RecordBatch. Each codec is a variant of [`Decoder`] and [`Encoder`] with a file of its own. Knows
-//! nothing of connectors, operators or error policies: a record that does not decode is reported, never lost.
+//! Bytes ↔ RecordBatch. Each codec is a variant of [`Decoder`] and [`Encoder`] with a file or folder of its own;
+//! what they share is `column` (writers that take back a failed record), `problem` (errors with the path inside
+//! the record) and `temporal` (dates and times as text). Knows nothing of connectors, operators or error
+//! policies: a record that does not decode is reported, never lost.
+//!
+//! To add a codec: a variant here, a file beside `json`, `spec::Codec` for its name.
+
+mod column;
+mod json;
+mod problem;
+mod temporal;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 
-/// A record that did not decode, by its index in the run given.
+use crate::batch::RawRecords;
+use crate::spec;
+use problem::{Outcome, Problem, code};
+
+/// A record that did not decode, or a row that did not encode, by its index in the run given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordError {
     /// Index of the record (decode) or row (encode).
     pub index: u32,
-    /// Short and stable, for counting: `json-syntax`, `type-mismatch`, `missing-column`.
+    /// Short and stable, for counting: `json-syntax`, `type-mismatch`, `missing-column`, `out-of-range`,
+    /// `too-large`, `tombstone`.
     pub code: &'static str,
     /// For people: the path inside the record, what was expected, what was found.
     pub message: String,
@@ -25,7 +40,7 @@ pub struct Decoded {
     pub errors: Vec<RecordError>,
 }
 
-/// Encoded rows, back to back.
+/// Encoded rows, back to back. Reused from batch to batch to keep its buffers.
 #[derive(Debug, Default)]
 pub struct Encoded {
     /// All bytes.
@@ -34,4 +49,91 @@ pub struct Encoded {
     pub ends: Vec<u32>,
     /// Rows that did not encode.
     pub errors: Vec<RecordError>,
+}
+
+impl Encoded {
+    /// Bytes of row `row`; empty for one that failed.
+    pub fn row(&self, row: usize) -> &[u8] {
+        let begin = if row == 0 { 0 } else { self.ends[row - 1] };
+        &self.bytes[begin as usize..self.ends[row] as usize]
+    }
+
+    /// Forgets everything but the room.
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+        self.errors.clear();
+    }
+
+    /// The bytes from `begin` on are row `row`, unless it failed.
+    #[inline]
+    fn end_row(&mut self, row: usize, begin: usize, outcome: Outcome<()>) {
+        let end = u32::try_from(self.bytes.len());
+        match (outcome, end) {
+            (Ok(()), Ok(end)) => self.ends.push(end),
+            (outcome, _) => self.refuse_row(row, begin, outcome),
+        }
+    }
+
+    #[cold]
+    fn refuse_row(&mut self, row: usize, begin: usize, outcome: Outcome<()>) {
+        self.bytes.truncate(begin);
+        self.ends.push(begin as u32);
+        let problem = outcome.err().unwrap_or_else(|| {
+            Problem::new(code::TOO_LARGE, "the batch is beyond 4 GiB when encoded: use smaller batches")
+        });
+        self.errors.push(problem.of_record(row as u32));
+    }
+
+    /// No row of the batch can be encoded.
+    fn refuse_all(&mut self, rows: usize, code: &'static str, why: &str) {
+        self.ends.resize(rows, 0);
+        self.errors.extend((0..rows).map(|row| Problem::new(code, why).of_record(row as u32)));
+    }
+}
+
+/// Bytes to rows.
+pub enum Decoder {
+    /// JSON objects.
+    Json(json::JsonDecoder),
+}
+
+impl Decoder {
+    /// A decoder, or why there can be none: names the column at fault.
+    pub fn new(spec: &spec::Decode) -> Result<Decoder, String> {
+        match spec.codec {
+            spec::Codec::Json => json::JsonDecoder::new(SchemaRef::clone(&spec.schema)).map(Decoder::Json),
+        }
+    }
+
+    /// Decodes a run of records. Records that fail are among the errors of the answer, which never fails as a
+    /// whole; it has as many rows and errors together as there were records.
+    pub fn decode(&mut self, raw: &RawRecords) -> Decoded {
+        match self {
+            Decoder::Json(decoder) => decoder.decode(raw),
+        }
+    }
+}
+
+/// Rows to bytes.
+pub enum Encoder {
+    /// JSON objects.
+    Json(json::JsonEncoder),
+}
+
+impl Encoder {
+    /// An encoder of rows of this schema, or why there can be none: names the column at fault.
+    pub fn new(spec: &spec::Encode, schema: &SchemaRef) -> Result<Encoder, String> {
+        match spec.codec {
+            spec::Codec::Json => json::JsonEncoder::new(spec.columns.as_deref(), schema).map(Encoder::Json),
+        }
+    }
+
+    /// Encodes all rows of a batch. What `out` held before is replaced; its buffers are reused. Rows that fail
+    /// have no bytes and are among its errors.
+    pub fn encode(&mut self, rows: &RecordBatch, out: &mut Encoded) {
+        match self {
+            Encoder::Json(encoder) => encoder.encode(rows, out),
+        }
+    }
 }

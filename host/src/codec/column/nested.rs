@@ -1,0 +1,291 @@
+//! Columns made of columns: objects, lists, maps. A value is begun by appending to the inner columns and ended
+//! here; what was not ended is taken back by `truncate`. Knows nothing of any format.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, FixedSizeListArray, GenericListArray, MapArray, NullBufferBuilder, OffsetSizeTrait,
+    StructArray,
+};
+use arrow::buffer::{OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::{DataType, FieldRef, Fields};
+
+use super::bytes::Full;
+use super::{Column, Names};
+
+/// One column of an object (or of the record itself).
+pub(crate) struct FieldColumn {
+    /// Its values.
+    pub(crate) column: Column,
+    /// What it is.
+    pub(crate) data_type: DataType,
+    /// Whether it may be null.
+    pub(crate) nullable: bool,
+    /// The object in which it was last seen, as counted by [`Struct::begin`]: tells a repeated key, and a
+    /// missing one.
+    pub(crate) seen: u64,
+}
+
+/// An object column, and the columns of a record.
+pub(crate) struct Struct {
+    /// How its keys are found.
+    pub(crate) names: Names,
+    /// Its columns, in the order of the schema.
+    pub(crate) fields: Vec<FieldColumn>,
+    schema: Fields,
+    begun: u64,
+    len: usize,
+    nulls: NullBufferBuilder,
+}
+
+impl Struct {
+    pub(crate) fn new(schema: &Fields, depth: usize) -> Result<Struct, String> {
+        let mut fields = Vec::with_capacity(schema.len());
+        for field in schema {
+            let column = Column::new(field, depth).map_err(|why| format!("{}: {why}", field.name()))?;
+            let data_type = field.data_type().clone();
+            fields.push(FieldColumn { column, data_type, nullable: field.is_nullable(), seen: 0 });
+        }
+        let names = Names::new(schema.iter().map(|field| field.name().as_str()))?;
+        let nulls = NullBufferBuilder::new(0);
+        Ok(Struct { names, fields, schema: schema.clone(), begun: 0, len: 0, nulls })
+    }
+
+    /// Begins a value; gives its number among all that were begun, to be written into [`FieldColumn::seen`].
+    #[inline]
+    pub(crate) fn begin(&mut self) -> u64 {
+        self.begun += 1;
+        self.begun
+    }
+
+    /// Every field has its value: the object is one more value.
+    #[inline]
+    pub(crate) fn end_value(&mut self) {
+        self.len += 1;
+        self.nulls.append_non_null();
+    }
+
+    /// Values so far.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Name of a field.
+    pub(crate) fn field_name(&self, field: usize) -> &str {
+        self.schema[field].name()
+    }
+
+    pub(crate) fn push_null(&mut self) {
+        self.fields.iter_mut().for_each(|field| field.column.push_null());
+        self.len += 1;
+        self.nulls.append_null();
+    }
+
+    pub(crate) fn truncate(&mut self, len: usize) {
+        self.fields.iter_mut().for_each(|field| field.column.truncate(len));
+        self.len = self.len.min(len);
+        self.nulls.truncate(len);
+    }
+
+    /// The columns and the number of values, for a record's top level.
+    pub(crate) fn finish_columns(&mut self) -> (Vec<ArrayRef>, usize) {
+        self.nulls.finish();
+        let len = std::mem::take(&mut self.len);
+        (self.fields.iter_mut().map(|field| field.column.finish()).collect(), len)
+    }
+
+    pub(super) fn finish(&mut self) -> ArrayRef {
+        let nulls = self.nulls.finish();
+        let len = std::mem::take(&mut self.len);
+        let columns = self.fields.iter_mut().map(|field| field.column.finish()).collect();
+        let array = StructArray::try_new_with_length(self.schema.clone(), columns, nulls, len);
+        Arc::new(
+            array.expect("every field has one value of its type for each object, null only where it may be"),
+        )
+    }
+}
+
+/// A list column.
+pub(crate) struct List<O> {
+    /// The items of all lists.
+    pub(crate) items: Column,
+    /// The items' field.
+    pub(crate) item: FieldRef,
+    offsets: Vec<O>,
+    nulls: NullBufferBuilder,
+}
+
+impl<O: OffsetSizeTrait> List<O> {
+    pub(super) fn new(item: &FieldRef, depth: usize) -> Result<Self, String> {
+        let items = Column::new(item, depth).map_err(|why| format!("[]: {why}"))?;
+        Ok(List { items, item: Arc::clone(item), offsets: vec![O::zero()], nulls: NullBufferBuilder::new(0) })
+    }
+
+    /// The items appended since the last value become a value.
+    pub(crate) fn end_value(&mut self) -> Result<(), Full> {
+        self.offsets.push(O::from_usize(self.items.len()).ok_or(Full)?);
+        self.nulls.append_non_null();
+        Ok(())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    pub(super) fn push_null(&mut self) {
+        self.offsets.push(self.offsets[self.offsets.len() - 1]);
+        self.nulls.append_null();
+    }
+
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.offsets.truncate(len + 1);
+        self.items.truncate(self.offsets[self.offsets.len() - 1].as_usize());
+        self.nulls.truncate(len);
+    }
+
+    pub(super) fn finish(&mut self) -> ArrayRef {
+        let offsets = finish_offsets(&mut self.offsets);
+        let items = self.items.finish();
+        let array = GenericListArray::try_new(Arc::clone(&self.item), offsets, items, self.nulls.finish());
+        Arc::new(array.expect("offsets count the items, which are null only where they may be"))
+    }
+}
+
+/// A column of lists of one length.
+pub(crate) struct FixedList {
+    /// The items of all lists.
+    pub(crate) items: Column,
+    /// The items' field.
+    pub(crate) item: FieldRef,
+    size: i32,
+    len: usize,
+    nulls: NullBufferBuilder,
+}
+
+impl FixedList {
+    pub(super) fn new(item: &FieldRef, size: i32, depth: usize) -> Result<Self, String> {
+        if size < 0 {
+            return Err(format!("a list cannot have {size} items"));
+        }
+        let items = Column::new(item, depth).map_err(|why| format!("[]: {why}"))?;
+        Ok(FixedList { items, item: Arc::clone(item), size, len: 0, nulls: NullBufferBuilder::new(0) })
+    }
+
+    /// Items of each list.
+    pub(crate) fn size(&self) -> usize {
+        self.size as usize
+    }
+
+    /// [`size`](Self::size) items were appended: they are one more value.
+    pub(crate) fn end_value(&mut self) {
+        self.len += 1;
+        self.nulls.append_non_null();
+        debug_assert_eq!(self.items.len(), self.len * self.size());
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn push_null(&mut self) {
+        (0..self.size).for_each(|_| self.items.push_null());
+        self.len += 1;
+        self.nulls.append_null();
+    }
+
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.len = self.len.min(len);
+        self.items.truncate(self.len * self.size());
+        self.nulls.truncate(self.len);
+    }
+
+    pub(super) fn finish(&mut self) -> ArrayRef {
+        let len = std::mem::take(&mut self.len);
+        let (items, nulls) = (self.items.finish(), self.nulls.finish());
+        let array =
+            FixedSizeListArray::try_new_with_length(Arc::clone(&self.item), self.size, items, nulls, len);
+        Arc::new(array.expect("every list has its number of items, null only where they may be"))
+    }
+}
+
+/// A map column.
+pub(crate) struct Map {
+    /// The keys of all maps.
+    pub(crate) keys: Column,
+    /// The values of all maps, one for each key.
+    pub(crate) values: Column,
+    /// The values' field.
+    pub(crate) value: FieldRef,
+    entries: FieldRef,
+    fields: Fields,
+    sorted: bool,
+    offsets: Vec<i32>,
+    nulls: NullBufferBuilder,
+}
+
+impl Map {
+    pub(super) fn new(entries: &FieldRef, sorted: bool, depth: usize) -> Result<Self, String> {
+        let DataType::Struct(fields) = entries.data_type() else {
+            return Err(format!(
+                "a map's entries are an object of key and value, not {}",
+                entries.data_type()
+            ));
+        };
+        let [key, value] = &fields[..] else {
+            return Err(format!("a map's entries have two columns, not {}", fields.len()));
+        };
+        Ok(Map {
+            keys: Column::new(key, depth).map_err(|why| format!("map key: {why}"))?,
+            values: Column::new(value, depth).map_err(|why| format!("map value: {why}"))?,
+            value: Arc::clone(value),
+            entries: Arc::clone(entries),
+            fields: fields.clone(),
+            sorted,
+            offsets: vec![0],
+            nulls: NullBufferBuilder::new(0),
+        })
+    }
+
+    /// The entries appended since the last value become a value.
+    pub(crate) fn end_value(&mut self) -> Result<(), Full> {
+        self.offsets.push(i32::try_from(self.keys.len()).map_err(|_| Full)?);
+        self.nulls.append_non_null();
+        Ok(())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    pub(super) fn push_null(&mut self) {
+        self.offsets.push(self.offsets[self.offsets.len() - 1]);
+        self.nulls.append_null();
+    }
+
+    pub(super) fn truncate(&mut self, len: usize) {
+        self.offsets.truncate(len + 1);
+        let entries = self.offsets[self.offsets.len() - 1] as usize;
+        self.keys.truncate(entries);
+        self.values.truncate(entries);
+        self.nulls.truncate(len);
+    }
+
+    pub(super) fn finish(&mut self) -> ArrayRef {
+        let offsets = finish_offsets(&mut self.offsets);
+        let columns = vec![self.keys.finish(), self.values.finish()];
+        let len = columns[0].len();
+        let entries = StructArray::try_new_with_length(self.fields.clone(), columns, None, len)
+            .expect("one key and one value is appended for each entry, null only where they may be");
+        let nulls = self.nulls.finish();
+        let array = MapArray::try_new(Arc::clone(&self.entries), offsets, entries, nulls, self.sorted);
+        Arc::new(
+            array.expect("the entries are a struct of two columns without nulls, counted by the offsets"),
+        )
+    }
+}
+
+fn finish_offsets<O: OffsetSizeTrait>(offsets: &mut Vec<O>) -> OffsetBuffer<O> {
+    let mut fresh = Vec::with_capacity(offsets.len());
+    fresh.push(O::zero());
+    OffsetBuffer::new(ScalarBuffer::from(std::mem::replace(offsets, fresh)))
+}

@@ -1,0 +1,142 @@
+//! Strings: copied as they are read, sixteen bytes at a time, until a quote; escapes and text beyond ASCII
+//! leave the fast path. Knows nothing of columns.
+
+use std::mem::MaybeUninit;
+
+use super::cursor::Cursor;
+use super::scan::{CHUNK, chunk_at, look};
+use crate::codec::problem::{Outcome, Problem, code};
+
+impl Cursor<'_> {
+    /// Appends the string here (at its opening quote) to `out`: UTF-8, unescaped. On an error `out` may hold
+    /// part of it.
+    #[inline]
+    pub(super) fn string(&mut self, out: &mut Vec<u8>) -> Outcome<()> {
+        debug_assert_eq!(self.peek(), b'"');
+        self.at += 1;
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let begin = out.len();
+        out.reserve(rest.len() + CHUNK);
+        let room = out.spare_capacity_mut();
+        let (mut len, mut high) = (0, 0);
+        loop {
+            let chunk = chunk_at(rest, len);
+            copy(&chunk, &mut room[len..len + CHUNK]);
+            let seen = look(&chunk);
+            if seen.stops != 0 {
+                let plain = seen.stops.trailing_zeros();
+                len += plain as usize;
+                high |= seen.high & ((1 << plain) - 1);
+                break;
+            }
+            high |= seen.high;
+            len += CHUNK;
+        }
+        let stop = rest.get(len).copied();
+        // SAFETY: `len` bytes of the spare room were written just now, chunk after chunk without a gap.
+        unsafe { out.set_len(begin + len) };
+        self.at += len;
+        if stop == Some(b'"') {
+            self.at += 1;
+        } else {
+            self.rest_of_string(out)?;
+            high = 1;
+        }
+        if high != 0 { self.check_utf8(&out[begin..]) } else { Ok(()) }
+    }
+
+    /// Checks and skips the string here.
+    pub(super) fn skip_string(&mut self) -> Outcome<()> {
+        let mut scratch = std::mem::take(self.scratch);
+        scratch.clear();
+        let outcome = self.string(&mut scratch);
+        *self.scratch = scratch;
+        outcome
+    }
+
+    /// The string here as text that lasts until the next string: for values that are parsed further.
+    pub(super) fn short_string(&mut self) -> Outcome<&[u8]> {
+        self.skip_string()?;
+        Ok(self.scratch)
+    }
+
+    /// Goes on at a byte that cannot be copied as it is.
+    #[cold]
+    #[inline(never)]
+    fn rest_of_string(&mut self, out: &mut Vec<u8>) -> Outcome<()> {
+        loop {
+            match self.text.get(self.at) {
+                None => return Err(self.syntax("'\"'")),
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(b'\\') => self.escape(out)?,
+                Some(0..0x20) => return Err(self.syntax("an escape for this control character")),
+                Some(_) => {
+                    let chunk = chunk_at(self.text, self.at);
+                    let plain = (look(&chunk).stops.trailing_zeros() as usize).min(CHUNK);
+                    out.extend_from_slice(&chunk[..plain]);
+                    self.at += plain;
+                }
+            }
+        }
+    }
+
+    fn escape(&mut self, out: &mut Vec<u8>) -> Outcome<()> {
+        let plain = match self.text.get(self.at + 1) {
+            Some(b'n') => b'\n',
+            Some(b't') => b'\t',
+            Some(b'r') => b'\r',
+            Some(b'b') => 0x08,
+            Some(b'f') => 0x0c,
+            Some(&c @ (b'"' | b'\\' | b'/')) => c,
+            Some(b'u') => return self.escaped_char(out),
+            _ => return Err(self.syntax("an escape such as \\n or \\u00e9")),
+        };
+        out.push(plain);
+        self.at += 2;
+        Ok(())
+    }
+
+    fn escaped_char(&mut self, out: &mut Vec<u8>) -> Outcome<()> {
+        let first = self.hex4(self.at + 2)?;
+        let (point, len) = match first {
+            0xd800..0xdc00 if self.text[self.at + 6..].starts_with(b"\\u") => match self.hex4(self.at + 8)? {
+                low @ 0xdc00..0xe000 => (0x10000 + ((first - 0xd800) << 10) + (low - 0xdc00), 12),
+                _ => (first, 6),
+            },
+            _ => (first, 6),
+        };
+        let Some(c) = char::from_u32(point) else {
+            return Err(self.syntax("the other half of the surrogate pair"));
+        };
+        out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        self.at += len;
+        Ok(())
+    }
+
+    fn hex4(&self, at: usize) -> Outcome<u32> {
+        let digits = self.text.get(at..at + 4).ok_or_else(|| self.syntax("four hexadecimal digits"))?;
+        digits.iter().try_fold(0, |value, &digit| {
+            let digit = (digit as char).to_digit(16).ok_or_else(|| self.syntax("four hexadecimal digits"))?;
+            Ok(value << 4 | digit)
+        })
+    }
+
+    #[inline(never)]
+    fn check_utf8(&self, text: &[u8]) -> Outcome<()> {
+        match std::str::from_utf8(text) {
+            Ok(_) => Ok(()),
+            Err(_) => {
+                let what = format!("the string that ends at byte {} is not UTF-8", self.at);
+                Err(Problem::new(code::JSON_SYNTAX, what))
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn copy(chunk: &[u8; CHUNK], room: &mut [MaybeUninit<u8>]) {
+    room[..CHUNK].write_copy_of_slice(chunk);
+}

@@ -1,0 +1,97 @@
+//! Why a record did not decode: a code for counting and a text for people, with the path inside the record.
+//! The path is put together on the way out, so records that decode pay nothing for it. Knows nothing of formats.
+
+use super::RecordError;
+
+/// Text quoted from a record, at most.
+const QUOTE_CHARS: usize = 40;
+
+/// Codes of [`RecordError`].
+pub(crate) mod code {
+    /// Not JSON.
+    pub(crate) const JSON_SYNTAX: &str = "json-syntax";
+    /// Another type than the column's.
+    pub(crate) const TYPE_MISMATCH: &str = "type-mismatch";
+    /// A column that cannot be null has no value.
+    pub(crate) const MISSING_COLUMN: &str = "missing-column";
+    /// A number or time that the column's type cannot hold.
+    pub(crate) const OUT_OF_RANGE: &str = "out-of-range";
+    /// Longer or deeper than the codec takes.
+    pub(crate) const TOO_LARGE: &str = "too-large";
+    /// A record without a value, where columns cannot be null.
+    pub(crate) const TOMBSTONE: &str = "tombstone";
+}
+
+/// Why a record did not decode.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    code: &'static str,
+    what: String,
+    /// From the inside out.
+    path: Vec<Part>,
+}
+
+#[derive(Debug)]
+enum Part {
+    Field(String),
+    Index(usize),
+}
+
+/// A step of decoding; the error is boxed to keep the good way cheap.
+pub(crate) type Outcome<T> = Result<T, Box<Problem>>;
+
+impl Problem {
+    #[cold]
+    pub(crate) fn new(code: &'static str, what: impl Into<String>) -> Box<Problem> {
+        Box::new(Problem { code, what: what.into(), path: Vec::new() })
+    }
+
+    /// It happened in this field.
+    #[cold]
+    pub(crate) fn in_field(mut self: Box<Self>, name: &str) -> Box<Problem> {
+        self.path.push(Part::Field(name.to_owned()));
+        self
+    }
+
+    /// It happened in this item.
+    #[cold]
+    pub(crate) fn in_item(mut self: Box<Self>, index: usize) -> Box<Problem> {
+        self.path.push(Part::Index(index));
+        self
+    }
+
+    /// As the codec reports it.
+    #[cold]
+    pub(crate) fn of_record(self: Box<Self>, index: u32) -> RecordError {
+        let mut message = String::new();
+        for part in self.path.iter().rev() {
+            match part {
+                Part::Field(name) if message.is_empty() => message.push_str(name),
+                Part::Field(name) => message.extend([".", name]),
+                Part::Index(index) => message.push_str(&format!("[{index}]")),
+            }
+        }
+        if !message.is_empty() {
+            message.push_str(": ");
+        }
+        message.push_str(&self.what);
+        RecordError { index, code: self.code, message }
+    }
+}
+
+/// Text of a record, shortened, with what is not printable made so.
+pub(crate) fn quote(text: &[u8]) -> String {
+    let start = &text[..text.len().min(4 * QUOTE_CHARS)];
+    let start = String::from_utf8_lossy(start);
+    let mut quoted: String = start.chars().take(QUOTE_CHARS).flat_map(printable).collect();
+    if start.chars().count() > QUOTE_CHARS || start.len() < text.len() {
+        quoted.push('…');
+    }
+    quoted
+}
+
+fn printable(c: char) -> impl Iterator<Item = char> {
+    let escape = c.is_control().then(|| c.escape_default());
+    let plain = (!c.is_control()).then_some(c);
+    escape.into_iter().flatten().chain(plain)
+}
