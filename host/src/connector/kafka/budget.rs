@@ -1,0 +1,88 @@
+//! How many bytes all Kafka clients of a host may hold in their queues, dealt out as they are made. Pure but
+//! for the lock around what is left; knows nothing of clients.
+
+use std::sync::{Arc, Mutex};
+
+use crate::connector::ConnectorError;
+
+/// The bytes that a host's Kafka clients may queue.
+#[derive(Debug)]
+pub(super) struct Budget {
+    total: u64,
+    left: Mutex<u64>,
+}
+
+/// Bytes taken from a [`Budget`]; they go back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Share {
+    budget: Arc<Budget>,
+    bytes: u64,
+}
+
+impl Budget {
+    pub fn new(total: u64) -> Arc<Self> {
+        Arc::new(Budget { total, left: Mutex::new(total) })
+    }
+
+    /// Up to `want` bytes for `whom`, at least `least`: less than `want` when much is taken already.
+    pub fn take(self: &Arc<Self>, whom: &str, want: u64, least: u64) -> Result<Share, ConnectorError> {
+        let mut left = self.left.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let Some(bytes) = grant(*left, want, least) else {
+            return Err(ConnectorError::Stop(format!(
+                "{whom} needs {} MiB for its queue, and of the {} MiB that all Kafka clients of this host may \
+                 queue only {} MiB are left: raise `limits.kafka_queue_bytes` in the host's config or run fewer \
+                 pipelines here",
+                least.div_ceil(MIB),
+                self.total / MIB,
+                *left / MIB,
+            )));
+        };
+        *left -= bytes;
+        Ok(Share { budget: Arc::clone(self), bytes })
+    }
+}
+
+const MIB: u64 = 1024 * 1024;
+
+/// Half of what is left, so that there is something for the next one, within `least..=want`.
+fn grant(left: u64, want: u64, least: u64) -> Option<u64> {
+    (left >= least).then(|| want.min((left / 2).max(least)))
+}
+
+impl Share {
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        *self.budget.left.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) += self.bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_get_what_they_want_the_later_get_less_and_all_comes_back() {
+        let budget = Budget::new(64 * MIB);
+        let take = |want| budget.take("x", want * MIB, MIB).map(|share| (share.bytes() / MIB, share));
+        let shares: Vec<_> = (0..6).map(|_| take(32).unwrap()).collect();
+        let sizes: Vec<u64> = shares.iter().map(|(mib, _)| *mib).collect();
+        assert_eq!(sizes, [32, 16, 8, 4, 2, 1]);
+        assert_eq!(take(32).unwrap().0, 1);
+        drop(shares);
+        assert_eq!(take(32).unwrap().0, 32);
+    }
+
+    #[test]
+    fn an_empty_budget_is_a_clear_refusal() {
+        let budget = Budget::new(3 * MIB);
+        let held = budget.take("a", 2 * MIB, 2 * MIB).unwrap();
+        let error = budget.take("the writer of sink `out`", 32 * MIB, 2 * MIB).unwrap_err();
+        insta::assert_snapshot!(error, @"the writer of sink `out` needs 2 MiB for its queue, and of the 3 MiB that all Kafka clients of this host may queue only 1 MiB are left: raise `limits.kafka_queue_bytes` in the host's config or run fewer pipelines here");
+        drop(held);
+    }
+}

@@ -1,0 +1,271 @@
+//! Writes rows to a topic: encoded by a codec, keyed, partitioned, and acknowledged later. Knows nothing of where
+//! the rows came from.
+
+use std::time::Duration;
+
+use arrow::array::{Array, Int64Array, RecordBatch};
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+use super::columns::{Cells, integers, milliseconds, place};
+use super::connection::Connection;
+use super::native::{Headers, Outgoing, Sent};
+use super::outbox::Outbox;
+use crate::batch::Batch;
+use crate::codec::{Encoded, Encoder, RecordError};
+use crate::connector::{ConnectorError, Writer, Written};
+use crate::spec::{KafkaSink, Partitioner};
+
+/// What a record costs beside its key, value and headers.
+const RECORD_OVERHEAD: u64 = 64;
+
+/// Writes one task's rows to a sink's topic.
+pub struct KafkaWriter {
+    outbox: Outbox,
+    topic: String,
+    encoder: Encoder,
+    key: Vec<usize>,
+    headers: Vec<(String, usize)>,
+    timestamp: Option<usize>,
+    partition: Option<usize>,
+    /// The batch that the queue had no room for, encoded already.
+    rest: Option<Parts>,
+    spare: Encoded,
+    refused: Vec<(usize, i32)>,
+}
+
+/// A batch taken apart.
+struct Parts {
+    values: Encoded,
+    /// Rows without a value, rising.
+    failed: Vec<u32>,
+    key: Cells,
+    headers: Vec<Cells>,
+    timestamp: Option<Int64Array>,
+    partition: Option<Int64Array>,
+}
+
+impl KafkaWriter {
+    /// A writer of `sink` for rows of `schema`. The topic must be there: asks the broker, waiting at most about
+    /// `patience`.
+    ///
+    /// # Errors
+    /// `Stop` for an unknown topic or column; `Retry` while no broker answers.
+    pub fn open(
+        connection: &Connection,
+        sink: &KafkaSink,
+        schema: &SchemaRef,
+        encoder: Encoder,
+        patience: Duration,
+    ) -> Result<Self, ConnectorError> {
+        let column =
+            |name: &String, what: &str| place(schema, name, &format!("{what} for topic `{}`", sink.topic));
+        let key = sink.key.iter().map(|name| column(name, "a key")).collect::<Result<_, _>>()?;
+        let header = |name: &String| Ok((name.clone(), column(name, "a header")?));
+        let headers = sink.headers.iter().map(header).collect::<Result<_, ConnectorError>>()?;
+        let timestamp = sink.timestamp.as_ref().map(|name| column(name, "the timestamp")).transpose()?;
+        let partition = match &sink.partitioner {
+            Partitioner::Column(name) => Some(column(name, "the partition")?),
+            Partitioner::Murmur2 | Partitioner::Crc32 | Partitioner::RoundRobin => None,
+        };
+        Ok(KafkaWriter {
+            outbox: Outbox::open(connection, sink, patience)?,
+            topic: sink.topic.clone(),
+            encoder,
+            key,
+            headers,
+            timestamp,
+            partition,
+            rest: None,
+            spare: Encoded::default(),
+            refused: Vec::new(),
+        })
+    }
+
+    fn take_apart(&mut self, rows: &RecordBatch) -> Result<Parts, ArrowError> {
+        let mut values = std::mem::take(&mut self.spare);
+        self.encoder.encode(rows, &mut values);
+        let mut failed: Vec<u32> = values.errors.iter().map(|error| error.index).collect();
+        failed.sort_unstable();
+        Ok(Parts {
+            values,
+            failed,
+            key: Cells::key(rows, &self.key)?,
+            headers: self
+                .headers
+                .iter()
+                .map(|(_, place)| Cells::of(rows.column(*place)))
+                .collect::<Result<_, _>>()?,
+            timestamp: self.timestamp.map(|place| milliseconds(rows.column(place))).transpose()?,
+            partition: self.partition.map(|place| integers(rows.column(place))).transpose()?,
+        })
+    }
+
+    /// Sends rows from `from` on.
+    fn send(&mut self, parts: &Parts, from: usize, errors: &mut Vec<RecordError>) -> Sent {
+        self.refused.clear();
+        let record_bytes = self.outbox.record_bytes;
+        let plain = self.headers.is_empty() && parts.timestamp.is_none() && parts.partition.is_none();
+        if plain {
+            let mut too_large = Vec::new();
+            let records = parts.records(from).filter(|record| {
+                let bytes = size(record);
+                let fits = bytes <= record_bytes;
+                if !fits {
+                    too_large.push((record.row, bytes));
+                }
+                fits
+            });
+            let sent = self.outbox.producer.send(records, &mut self.refused);
+            // A run is put together before it is known how much of it fits: rows beyond come again.
+            let end = if let Sent::Full(row) = sent { row } else { usize::MAX };
+            let taken = too_large.into_iter().filter(|(row, _)| *row < end);
+            errors.extend(taken.map(|(row, bytes)| self.too_large(row, bytes)));
+            return sent;
+        }
+        for record in parts.records(from) {
+            match self.dress(parts, &record) {
+                Err(error) => errors.push(error),
+                Ok((partition, timestamp, headers)) => {
+                    let full = self.outbox.producer.send_one(
+                        &record,
+                        partition,
+                        timestamp,
+                        headers,
+                        &mut self.refused,
+                    );
+                    if full != Sent::All {
+                        return full;
+                    }
+                }
+            }
+        }
+        Sent::All
+    }
+
+    /// Partition, timestamp and headers of a record, or why it cannot be written.
+    fn dress(
+        &self,
+        parts: &Parts,
+        record: &Outgoing<'_>,
+    ) -> Result<(Option<i32>, Option<i64>, Option<Headers>), RecordError> {
+        let row = record.row;
+        let mut bytes = size(record);
+        let headers = (!self.headers.is_empty()).then(|| {
+            let mut headers = Headers::with_capacity(self.headers.len());
+            for ((name, _), cells) in self.headers.iter().zip(&parts.headers) {
+                bytes += (name.len() + cells.get(row).map_or(0, <[u8]>::len) + 10) as u64;
+                headers.push(name, cells.get(row));
+            }
+            headers
+        });
+        if bytes > self.outbox.record_bytes {
+            return Err(self.too_large(row, bytes));
+        }
+        let cell = |column: &Int64Array| column.is_valid(row).then(|| column.value(row));
+        let timestamp = parts.timestamp.as_ref().and_then(cell);
+        if let Some(ms) = timestamp.filter(|ms| *ms < 0) {
+            let message = format!("timestamp {ms} lies before 1970, which Kafka cannot store");
+            return Err(RecordError { index: row as u32, code: "bad-timestamp", message });
+        }
+        let partition = parts.partition.as_ref().and_then(cell);
+        let there = self.outbox.info.partitions;
+        match partition.map(i32::try_from) {
+            None => Ok((None, timestamp, headers)),
+            Some(Ok(partition)) if (0..there).contains(&partition) => {
+                Ok((Some(partition), timestamp, headers))
+            }
+            Some(_) => {
+                let wanted = partition.unwrap_or_default();
+                let message =
+                    format!("partition {wanted}: topic `{}` has partitions 0 to {}", self.topic, there - 1);
+                Err(RecordError { index: row as u32, code: "no-such-partition", message })
+            }
+        }
+    }
+
+    fn too_large(&self, row: usize, bytes: u64) -> RecordError {
+        let message = format!(
+            "the record has {bytes} bytes, topic `{}` takes {} (its `max.message.bytes`, or `message.max.bytes` of \
+             the connection, less the batch around it)",
+            self.topic, self.outbox.record_bytes
+        );
+        RecordError { index: row as u32, code: "too-large", message }
+    }
+}
+
+impl Parts {
+    /// The records from row `from` on.
+    fn records(&self, from: usize) -> impl Iterator<Item = Outgoing<'_>> {
+        let ends = &self.values.ends;
+        let mut failed =
+            self.failed[self.failed.partition_point(|row| (*row as usize) < from)..].iter().peekable();
+        (from..ends.len()).filter_map(move |row| {
+            if failed.next_if(|failed| **failed as usize == row).is_some() {
+                return None;
+            }
+            let start = if row == 0 { 0 } else { ends[row - 1] };
+            let value = &self.values.bytes[start as usize..ends[row] as usize];
+            Some(Outgoing { row, key: self.key.get(row), value: Some(value) })
+        })
+    }
+}
+
+fn size(record: &Outgoing<'_>) -> u64 {
+    let len = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len) as u64;
+    len(record.key) + len(record.value) + RECORD_OVERHEAD
+}
+
+impl Writer for KafkaWriter {
+    fn write(
+        &mut self,
+        batch: &Batch,
+        from: usize,
+        errors: &mut Vec<RecordError>,
+    ) -> Result<Written, ConnectorError> {
+        self.outbox.check()?;
+        let mut parts = match self.rest.take() {
+            Some(parts) => parts,
+            None => {
+                let parts = self.take_apart(&batch.rows);
+                let mut parts =
+                    parts.map_err(|e| ConnectorError::Stop(format!("topic `{}`: {e}", self.topic)))?;
+                errors.append(&mut parts.values.errors);
+                parts
+            }
+        };
+        let mut from = from;
+        // The second try is after waiting for room.
+        for again in [true, false] {
+            let sent = self.send(&parts, from, errors);
+            for (row, code) in std::mem::take(&mut self.refused) {
+                if code != Code::MessageSizeTooLarge as i32 {
+                    return Err(self.outbox.lost(code));
+                }
+                errors.push(self.too_large(row, self.outbox.record_bytes));
+            }
+            match sent {
+                Sent::All => {
+                    self.spare = std::mem::take(&mut parts.values);
+                    return Ok(Written::Taken);
+                }
+                Sent::Full(row) => from = row,
+            }
+            self.outbox.wait_for_room();
+            if !again {
+                break;
+            }
+        }
+        self.rest = Some(parts);
+        Ok(Written::Full { from })
+    }
+
+    fn barrier(&mut self, id: u64) -> Result<(), ConnectorError> {
+        self.outbox.barrier(id)
+    }
+
+    fn delivered(&mut self, wait: Duration) -> Result<Option<u64>, ConnectorError> {
+        self.outbox.delivered(wait)
+    }
+}
