@@ -62,7 +62,7 @@ impl Problem {
 
     /// As the codec reports it.
     #[cold]
-    pub(crate) fn of_record(self: Box<Self>, index: u32) -> RecordError {
+    pub(crate) fn of_record(&self, index: u32) -> RecordError {
         let mut message = String::new();
         for part in self.path.iter().rev() {
             match part {

@@ -44,7 +44,7 @@ impl Instant {
             TimeUnit::Microsecond => (1_000_000, 1_000),
             TimeUnit::Nanosecond => (1_000_000_000, 1),
         };
-        if self.nanos % nanos_per != 0 {
+        if !self.nanos.is_multiple_of(nanos_per) {
             return Err(Misfit::Finer);
         }
         let number = i128::from(self.seconds) * per_second + i128::from(self.nanos / nanos_per);
@@ -101,12 +101,15 @@ fn after(text: &[u8], byte: u8) -> Option<&[u8]> {
     text.split_first().and_then(|(first, rest)| (*first == byte).then_some(rest))
 }
 
-/// A date as days since 1970, and what follows. Years have four digits, or a sign and six.
+/// A date as days since 1970, and what follows. Years have four digits, or a sign and six or seven.
 fn date(text: &[u8]) -> Option<(i32, &[u8])> {
     let (year, rest) = match text.split_first()? {
-        (b'+', rest) => digits(rest, 6).map(|(year, rest)| (year as i32, rest))?,
-        (b'-', rest) => digits(rest, 6).map(|(year, rest)| (-(year as i32), rest))?,
-        _ => digits(text, 4).map(|(year, rest)| (year as i32, rest))?,
+        (sign @ (b'+' | b'-'), rest) => {
+            let count = if rest.get(6).is_some_and(u8::is_ascii_digit) { 7 } else { 6 };
+            let (year, rest) = digits(rest, count)?;
+            (if *sign == b'-' { -i64::from(year) } else { i64::from(year) }, rest)
+        }
+        _ => digits(text, 4).map(|(year, rest)| (i64::from(year), rest))?,
     };
     let (month, rest) = digits(after(rest, b'-')?, 2)?;
     let (day, rest) = digits(after(rest, b'-')?, 2)?;
@@ -117,7 +120,8 @@ fn date(text: &[u8]) -> Option<(i32, &[u8])> {
         1..=12 => 31,
         _ => return None,
     };
-    (1..=last).contains(&day).then(|| (days_since_1970(year, month, day), rest))
+    let days = i32::try_from(days_since_1970(year, month, day)).ok()?;
+    (1..=last).contains(&day).then_some((days, rest))
 }
 
 fn time(text: &[u8]) -> Option<(Instant, &[u8])> {
@@ -163,11 +167,11 @@ fn offset(text: &[u8]) -> Option<i64> {
 }
 
 /// Gregorian calendar → day number. Years are counted from March, so that the leap day comes last.
-fn days_since_1970(year: i32, month: u32, day: u32) -> i32 {
+fn days_since_1970(year: i64, month: u32, day: u32) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let from_march = (month as i32 + 9) % 12;
-    let of_year = (153 * from_march + 2) / 5 + day as i32 - 1;
+    let from_march = (i64::from(month) + 9) % 12;
+    let of_year = (153 * from_march + 2) / 5 + i64::from(day) - 1;
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
@@ -252,7 +256,7 @@ mod tests {
         }
 
         #[test]
-        fn dates_come_back(days in -5_000_000_i32..50_000_000) {
+        fn dates_come_back(days: i32) {
             let mut text = Vec::new();
             format_date(i64::from(days), &mut text);
             prop_assert_eq!(parse_date(&text), Some(days));

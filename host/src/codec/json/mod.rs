@@ -25,11 +25,16 @@ mod array;
 mod cursor;
 mod decode;
 mod encode;
+mod nested;
 mod number;
 mod scan;
 mod string;
 #[cfg(test)]
+mod suite_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trip_tests;
 mod value;
 mod write;
 

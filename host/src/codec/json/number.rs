@@ -113,7 +113,8 @@ fn leading_digits(bytes: u64) -> usize {
     let value = bytes ^ 0x3030_3030_3030_3030;
     // A byte above 9 gets a bit in its upper half, by itself or by the addition (which cannot carry out of a
     // byte below 0x80; above it, that byte's own high bit is set already, and lower bytes are not touched).
-    let not_digit = ((value & 0x7f7f_7f7f_7f7f_7f7f) + 0x7676_7676_7676_7676 | value) & 0x8080_8080_8080_8080;
+    let not_digit =
+        (((value & 0x7f7f_7f7f_7f7f_7f7f) + 0x7676_7676_7676_7676) | value) & 0x8080_8080_8080_8080;
     (not_digit.trailing_zeros() / 8) as usize
 }
 

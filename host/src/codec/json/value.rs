@@ -9,9 +9,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
 use super::cursor::Cursor;
 use super::number::Number;
-use crate::codec::column::{
-    Bytes, Column, FixedBytes, FixedList, Full, List, Map, Primitive, START, Struct, type_name,
-};
+use crate::codec::column::{Bytes, Column, FixedBytes, Full, Primitive, type_name};
 use crate::codec::problem::{Outcome, Problem, code, quote};
 use crate::codec::temporal::{self, Misfit};
 
@@ -114,137 +112,8 @@ impl Cursor<'_> {
         Ok(())
     }
 
-    /// Reads the object here into its columns.
-    #[inline]
-    pub(super) fn object(&mut self, into: &mut Struct) -> Outcome<()> {
-        self.at += 1;
-        let (row, begun) = (into.len(), into.begin());
-        let (mut previous, mut filled) = (START, 0);
-        let mut more = self.next_token() != b'}';
-        self.at += usize::from(!more);
-        while more {
-            let name = self.name(into, previous)?;
-            previous = name;
-            match into.names.field(name) {
-                Some(index) => {
-                    let field = &mut into.fields[index];
-                    if field.seen == begun {
-                        field.column.truncate(row);
-                    } else {
-                        field.seen = begun;
-                        filled += 1;
-                    }
-                    let outcome = self.value(&mut field.column, field.nullable, &field.data_type);
-                    if let Err(problem) = outcome {
-                        return Err(problem.in_field(into.field_name(index)));
-                    }
-                }
-                None => self.skip()?,
-            }
-            more = self.another(b'}')?;
-        }
-        if filled < into.fields.len() {
-            fill_missing(into, begun)?;
-        }
-        into.end_value();
-        Ok(())
-    }
-
-    /// Reads a key and its colon; gives the name, as [`Struct::names`] knows it.
     #[inline(always)]
-    fn name(&mut self, of: &mut Struct, previous: u32) -> Outcome<u32> {
-        if self.next_token() != b'"' {
-            return Err(self.syntax("a key"));
-        }
-        let text = self.text.get(self.at + 1..).unwrap_or_default();
-        let name = match of.names.predict(previous, text, b'"') {
-            Some((name, len)) => {
-                self.at += len + 2;
-                name
-            }
-            None => {
-                self.skip_string()?;
-                of.names.find(previous, self.scratch)
-            }
-        };
-        if self.peek() == b':' {
-            self.at += 1;
-            return Ok(name);
-        }
-        self.expect(b':', "':'").map(|()| name)
-    }
-
-    fn list<O: OffsetSizeTrait>(&mut self, into: &mut List<O>) -> Outcome<()> {
-        let List { items, item, .. } = into;
-        let (nullable, item_type) = (item.is_nullable(), item.data_type());
-        self.items(|cursor, _| cursor.value(items, nullable, item_type))?;
-        into.end_value().map_err(full)
-    }
-
-    fn fixed_list(&mut self, into: &mut FixedList) -> Outcome<()> {
-        let size = into.size();
-        let FixedList { items, item, .. } = into;
-        let (nullable, item_type) = (item.is_nullable(), item.data_type());
-        let count =
-            self.items(
-                |cursor, index| {
-                    if index < size { cursor.value(items, nullable, item_type) } else { cursor.skip() }
-                },
-            )?;
-        if count != size {
-            let what = format!("expected an array of {size} items, found {count}");
-            return Err(Problem::new(code::TYPE_MISMATCH, what));
-        }
-        into.end_value();
-        Ok(())
-    }
-
-    /// Reads the array here, item by item; gives their number.
-    fn items(&mut self, mut item: impl FnMut(&mut Self, usize) -> Outcome<()>) -> Outcome<usize> {
-        self.at += 1;
-        let mut count = 0;
-        let mut more = self.next_token() != b']';
-        self.at += usize::from(!more);
-        while more {
-            item(self, count).map_err(|problem| problem.in_item(count))?;
-            count += 1;
-            more = self.another(b']')?;
-        }
-        Ok(count)
-    }
-
-    fn map(&mut self, into: &mut Map) -> Outcome<()> {
-        let Map { keys, values, value, .. } = into;
-        let (nullable, value_type) = (value.is_nullable(), value.data_type());
-        self.at += 1;
-        let mut more = self.next_token() != b'}';
-        self.at += usize::from(!more);
-        while more {
-            if self.next_token() != b'"' {
-                return Err(self.syntax("a key"));
-            }
-            let begin = self.at;
-            self.map_key(keys)?;
-            let end = self.at;
-            self.expect(b':', "':'")?;
-            if let Err(problem) = self.value(values, nullable, value_type) {
-                return Err(problem.in_field(&quote(&self.text[begin + 1..end - 1])));
-            }
-            more = self.another(b'}')?;
-        }
-        into.end_value().map_err(full)
-    }
-
-    fn map_key(&mut self, keys: &mut Column) -> Outcome<()> {
-        match keys {
-            Column::Utf8(keys) => self.string_into(keys),
-            Column::LargeUtf8(keys) => self.string_into(keys),
-            _ => Err(Problem::new(code::TYPE_MISMATCH, "map keys are strings")),
-        }
-    }
-
-    #[inline(always)]
-    fn string_into<O: OffsetSizeTrait>(&mut self, into: &mut Bytes<O>) -> Outcome<()> {
+    pub(super) fn string_into<O: OffsetSizeTrait>(&mut self, into: &mut Bytes<O>) -> Outcome<()> {
         self.string(into.data())?;
         into.end_value().map_err(full)
     }
@@ -372,25 +241,6 @@ impl Cursor<'_> {
     }
 }
 
-/// The columns that a record did not mention.
-#[cold]
-#[inline(never)]
-fn fill_missing(into: &mut Struct, begun: u64) -> Outcome<()> {
-    for index in 0..into.fields.len() {
-        let field = &mut into.fields[index];
-        if field.seen == begun {
-            continue;
-        }
-        if !field.nullable {
-            let expected = type_name(&field.data_type);
-            let what = format!("expected {expected}, found no such key");
-            return Err(Problem::new(code::MISSING_COLUMN, what).in_field(into.field_name(index)));
-        }
-        field.column.push_null();
-    }
-    Ok(())
-}
-
 fn time(text: &[u8], unit: TimeUnit) -> Option<Result<i64, Misfit>> {
     temporal::parse_time(text).map(|time| time.in_unit(unit))
 }
@@ -411,6 +261,6 @@ fn out_of_range(number: &Number, data_type: &DataType) -> Box<Problem> {
 }
 
 #[cold]
-fn full(_: Full) -> Box<Problem> {
+pub(super) fn full(_: Full) -> Box<Problem> {
     Problem::new(code::TOO_LARGE, "the column of this batch is full (2 GiB): read fewer bytes at once")
 }
