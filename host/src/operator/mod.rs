@@ -2,6 +2,8 @@
 //! one task's thread and owns its state. Knows nothing of threads, channels, connectors or the catalog.
 
 pub mod component;
+mod search;
+pub mod sql;
 
 use std::borrow::Cow;
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::control::{Beat, TaskTrial};
-use super::search::{Search, Verdict};
 use super::seat::{Failure, Seat};
 use super::{CallError, StepControl};
 use crate::batch::Batch;
+use crate::operator::search::{Search, Verdict};
 use crate::operator::{Operator, OperatorError, Output, RowError};
 
 /// A version on trial that asks as often as this for the same batch again has failed.

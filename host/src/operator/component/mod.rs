@@ -12,7 +12,6 @@ mod guest;
 mod ledger;
 mod ports;
 mod probation;
-mod search;
 mod seat;
 
 pub use clock::Clock;

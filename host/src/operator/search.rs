@@ -1,5 +1,5 @@
-//! The search for the rows on which a component fails: halves in order, until single rows remain. Pure; the
-//! calls themselves are made elsewhere.
+//! The search for the rows of a batch on which an operator fails: halves in order, until single rows remain.
+//! Pure; the operators themselves try the rows.
 
 use std::ops::Range;
 
