@@ -2,7 +2,15 @@
 //! writes for one task, a group says which partitions are ours. Knows nothing of operators, plans or the
 //! runtime; everything here is bounded and gives up its thread within the wait it was asked for.
 
+pub mod blackhole;
 mod dead_letter;
+pub mod dead_letter_file;
+pub mod file;
+pub mod generate;
+pub mod kafka;
+pub mod local;
+pub mod memory;
+pub mod stdout;
 
 pub use dead_letter::{DeadLetter, DeadLetterWriter, Header};
 
@@ -53,6 +61,11 @@ pub trait Reader: Send {
 
     /// The offset to go on from: everything below it has been handed out.
     fn position(&self) -> i64;
+
+    /// Records between the position and the end of the partition, where that is known without asking anybody.
+    fn lag(&self) -> Option<i64> {
+        None
+    }
 }
 
 /// A partition that this host reads.

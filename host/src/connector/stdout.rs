@@ -1,0 +1,63 @@
+//! A sink that prints a line a row on standard output, as its codec encodes it.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use super::{ConnectorError, Writer, Written};
+use crate::batch::Batch;
+use crate::codec::{Encoded, Encoder, RecordError};
+
+/// Prints rows.
+pub struct Stdout {
+    encoder: Encoder,
+    encoded: Encoded,
+    line: Vec<u8>,
+    barrier: Option<u64>,
+}
+
+impl Stdout {
+    /// Prints as `encoder` says.
+    pub fn new(encoder: Encoder) -> Self {
+        Stdout { encoder, encoded: Encoded::default(), line: Vec::new(), barrier: None }
+    }
+}
+
+/// Appends the rows that encoded to `lines`, a line each, and reports the others.
+pub(super) fn lines(encoded: &mut Encoded, from: usize, lines: &mut Vec<u8>, errors: &mut Vec<RecordError>) {
+    let mut start = 0;
+    for end in encoded.ends.iter().map(|end| *end as usize) {
+        if end > start {
+            lines.extend_from_slice(&encoded.bytes[start..end]);
+            lines.push(b'\n');
+        }
+        start = end;
+    }
+    errors.extend(encoded.errors.drain(..).map(|e| RecordError { index: e.index + from as u32, ..e }));
+}
+
+impl Writer for Stdout {
+    fn write(
+        &mut self,
+        batch: &Batch,
+        from: usize,
+        errors: &mut Vec<RecordError>,
+    ) -> Result<Written, ConnectorError> {
+        self.line.clear();
+        self.encoder.encode(&batch.rows.slice(from, batch.len() - from), &mut self.encoded);
+        lines(&mut self.encoded, from, &mut self.line, errors);
+        let mut out = std::io::stdout().lock();
+        out.write_all(&self.line)
+            .and_then(|()| out.flush())
+            .map_err(|e| ConnectorError::Stop(format!("standard output is closed: {e}")))?;
+        Ok(Written::Taken)
+    }
+
+    fn barrier(&mut self, id: u64) -> Result<(), ConnectorError> {
+        self.barrier = Some(id);
+        Ok(())
+    }
+
+    fn delivered(&mut self, _wait: Duration) -> Result<Option<u64>, ConnectorError> {
+        Ok(self.barrier)
+    }
+}
