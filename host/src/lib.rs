@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod batch;
 pub mod catalog;
+pub mod checkpoint;
 pub mod codec;
 pub mod config;
 pub mod connector;
@@ -14,5 +15,8 @@ pub mod control;
 pub mod guest;
 pub mod operator;
 pub mod plan;
+pub mod runtime;
 pub mod spec;
+pub mod supervise;
+pub mod time;
 pub mod wasm;

@@ -65,6 +65,8 @@ impl NodeMetrics {
 pub struct SourceTotals {
     /// The offset to be read next.
     pub position: i64,
+    /// Everything below it is committed.
+    pub committed: Option<i64>,
     /// Records between it and the end, where that is known.
     pub lag: Option<i64>,
 }
@@ -90,9 +92,15 @@ impl PipelineMetrics {
         self.positions.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
-    pub(super) fn at(&self, source: &str, partition: i32, totals: SourceTotals) {
+    pub(super) fn at(&self, source: &str, partition: i32, position: i64, lag: Option<i64>) {
         let mut positions = self.positions.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        positions.insert((source.to_owned(), partition), totals);
+        let place = positions.entry((source.to_owned(), partition)).or_default();
+        (place.position, place.lag) = (position, lag);
+    }
+
+    pub(super) fn committed(&self, source: &str, partition: i32, offset: i64) {
+        let mut positions = self.positions.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        positions.entry((source.to_owned(), partition)).or_default().committed = Some(offset);
     }
 
     pub(super) fn forget_positions(&self) {

@@ -11,16 +11,21 @@
 //! threads. Knows nothing of the catalog, the API or Wasm engines: components come in as `operator::component`.
 
 mod assembly;
+mod connectors;
 mod coordinator;
 mod dead_letters;
 mod input;
+mod lanes;
 mod life;
 mod metrics;
+mod native;
 mod run;
 mod task;
+mod until_end;
 mod walker;
 
 pub use assembly::{Job, Resources};
 pub use coordinator::Handle;
-pub use life::{Life, State};
+pub use life::{Life, Snapshot, State};
 pub use metrics::{NodeMetrics, NodeTotals, PipelineMetrics, SourceTotals};
+pub use native::bind_native;

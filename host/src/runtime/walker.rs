@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array};
 use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
 use crossbeam_channel::{SendTimeoutError, Sender};
 
 use super::dead_letters::DeadLetters;
@@ -15,7 +16,7 @@ use crate::batch::{Batch, Message};
 use crate::codec::RecordError;
 use crate::connector::{ConnectorError, Writer, Written};
 use crate::operator::{Operator, OperatorError, Output, RowError};
-use crate::plan::Target;
+use crate::plan::{ChannelId, Target};
 use crate::spec::ErrorPolicy;
 
 /// Attempts at a batch that an operator calls transient, the waits doubling from [`FIRST_RETRY`].
@@ -37,6 +38,8 @@ pub(super) enum TaskError {
 pub(super) enum Role {
     /// Passes it on.
     Pass,
+    /// Passes it on with the columns that all inputs agree on: those of one may be known never to be null.
+    Union(SchemaRef),
     /// Works on it.
     Operator(Box<dyn Operator>),
     /// Writes it.
@@ -48,9 +51,9 @@ pub(super) struct WalkerNode {
     pub name: String,
     pub role: Role,
     /// For each port of the operator, where its batches go.
-    pub ports: Vec<Vec<Edge>>,
+    pub ports: Vec<Arc<[Edge]>>,
     /// Who reads the rows it refuses, with the schema of that port.
-    pub errors: Option<(SchemaRef, Vec<Edge>)>,
+    pub errors: Option<(SchemaRef, Arc<[Edge]>)>,
     pub on_error: ErrorPolicy,
     pub metrics: Arc<NodeMetrics>,
     /// Names the component at work, for dead letters.
@@ -65,10 +68,11 @@ pub(super) enum Edge {
 }
 
 impl Edge {
-    pub fn new(target: Target, channel: impl FnOnce(usize) -> Sender<Message>) -> Edge {
+    /// `channel` gives the end that this task writes into; `None` leads nowhere.
+    pub fn new(target: Target, channel: impl FnOnce(ChannelId) -> Option<Sender<Message>>) -> Option<Edge> {
         match target {
-            Target::Node(node) => Edge::Node(node),
-            Target::Channel(id) => Edge::Channel(channel(id)),
+            Target::Node(node) => Some(Edge::Node(node)),
+            Target::Channel(id) => channel(id).map(Edge::Channel),
         }
     }
 }
@@ -80,12 +84,19 @@ pub(super) struct Walker {
     dead_letters: DeadLetters,
     cancel: Arc<AtomicBool>,
     record_errors: Vec<RecordError>,
+    /// Told when a sink is not there, and with `None` when it is there again.
+    waiting: Box<dyn Fn(Option<String>) + Send>,
 }
 
 impl Walker {
-    pub fn new(nodes: Vec<WalkerNode>, dead_letters: DeadLetters, cancel: Arc<AtomicBool>) -> Self {
+    pub fn new(
+        nodes: Vec<WalkerNode>,
+        dead_letters: DeadLetters,
+        cancel: Arc<AtomicBool>,
+        waiting: Box<dyn Fn(Option<String>) + Send>,
+    ) -> Self {
         let outputs = nodes.iter().map(|_| Output::default()).collect();
-        Walker { nodes, outputs, dead_letters, cancel, record_errors: Vec::new() }
+        Walker { nodes, outputs, dead_letters, cancel, record_errors: Vec::new(), waiting }
     }
 
     /// Gives `batch` to `node`, and what comes of it to those below.
@@ -99,10 +110,18 @@ impl Walker {
                 self.nodes[node].metrics.gave(batch.len());
                 self.dispatch(node, 0, batch)
             }
+            Role::Union(ref schema) => {
+                let columns = batch.rows.columns().to_vec();
+                let rows = RecordBatch::try_new(Arc::clone(schema), columns)
+                    .map_err(|e| TaskError::Failed(format!("`{}`: {e}", self.nodes[node].name)))?;
+                self.nodes[node].metrics.gave(batch.len());
+                self.dispatch(node, 0, batch.with_rows(rows))
+            }
             Role::Operator(_) => {
                 let mut out = std::mem::take(&mut self.outputs[node]);
-                let result =
-                    self.operate(node, &batch, &mut out).and_then(|()| self.settle(node, Some(&batch), &mut out));
+                let result = self
+                    .operate(node, &batch, &mut out)
+                    .and_then(|()| self.settle(node, Some(&batch), &mut out));
                 out.clear();
                 self.outputs[node] = out;
                 result
@@ -161,7 +180,7 @@ impl Walker {
 
     fn dispatch(&mut self, node: usize, port: usize, batch: Batch) -> Result<(), TaskError> {
         let Some(edges) = self.nodes[node].ports.get(port) else { return Ok(()) };
-        let edges = edges.clone();
+        let edges = Arc::clone(edges);
         self.send(&edges, batch)
     }
 
@@ -182,24 +201,32 @@ impl Walker {
 
     fn write(&mut self, node: usize, batch: &Batch) -> Result<(), TaskError> {
         let started = Instant::now();
-        let mut from = 0;
+        let (mut from, mut waiting) = (0, false);
         loop {
             let Role::Sink(writer) = &mut self.nodes[node].role else { return Ok(()) };
-            match writer.write(batch, from, &mut self.record_errors) {
+            let result = match writer.write(batch, from, &mut self.record_errors) {
                 Ok(Written::Taken) => break,
                 Ok(Written::Full { from: next }) => {
                     from = next;
-                    if let Err(ConnectorError::Stop(reason)) = writer.delivered(SLICE) {
-                        return Err(self.sink_failed(node, reason));
-                    }
+                    writer.delivered(SLICE).map(|_| ())
                 }
+                Err(e) => Err(e),
+            };
+            match result {
+                Ok(()) => {}
                 Err(ConnectorError::Retry(reason)) => {
-                    tracing::debug!(sink = self.nodes[node].name, reason, "the sink is not ready");
+                    if !waiting {
+                        waiting = true;
+                        (self.waiting)(Some(format!("sink `{}`: {reason}", self.nodes[node].name)));
+                    }
                     self.sleep(SLICE)?;
                 }
                 Err(ConnectorError::Stop(reason)) => return Err(self.sink_failed(node, reason)),
             }
             self.check_cancelled()?;
+        }
+        if waiting {
+            (self.waiting)(None);
         }
         self.nodes[node].metrics.worked(started.elapsed());
         self.nodes[node].metrics.gave(batch.len() - self.record_errors.len());
@@ -224,7 +251,7 @@ impl Walker {
         if let Some((schema, edges)) = &this.errors {
             let rows = error_rows(batch, errors, schema)
                 .map_err(|e| TaskError::Failed(format!("step `{}`: rows for `.errors`: {e}", this.name)))?;
-            let edges = edges.clone();
+            let edges = Arc::clone(edges);
             return self.send(&edges, rows);
         }
         match this.on_error {
@@ -335,7 +362,7 @@ impl Walker {
     fn tell_channels(&mut self, message: Message) -> Result<(), TaskError> {
         for node in &self.nodes {
             let errors = node.errors.iter().map(|(_, edges)| edges);
-            for edge in node.ports.iter().chain(errors).flatten() {
+            for edge in node.ports.iter().chain(errors).flat_map(|edges| edges.iter()) {
                 if let Edge::Channel(sender) = edge {
                     post(&self.cancel, sender, message.clone())?;
                 }
@@ -378,12 +405,22 @@ fn post(cancel: &AtomicBool, sender: &Sender<Message>, mut message: Message) -> 
     }
 }
 
-/// The refused rows with their errors beside them: the schema of an `errors` port.
-fn error_rows(batch: &Batch, errors: &[RowError], schema: &SchemaRef) -> Result<Batch, arrow::error::ArrowError> {
+/// The refused rows with their errors in three columns at the end: the schema of an `errors` port.
+fn error_rows(batch: &Batch, errors: &[RowError], schema: &SchemaRef) -> Result<Batch, ArrowError> {
     let rows = batch.take(&UInt32Array::from_iter_values(errors.iter().map(|e| e.row)))?;
-    let mut columns: Vec<ArrayRef> = rows.rows.columns().to_vec();
-    columns.push(Arc::new(StringArray::from_iter_values(errors.iter().map(|e| e.code.as_ref()))));
-    columns.push(Arc::new(StringArray::from_iter_values(errors.iter().map(|e| e.message.as_str()))));
-    columns.push(Arc::new(BooleanArray::from_iter(errors.iter().map(|e| Some(e.retryable)))));
+    let kept = schema.fields().len().saturating_sub(3);
+    let mut columns = Vec::with_capacity(kept + 3);
+    for field in &schema.fields()[..kept] {
+        let column = rows.rows.column_by_name(field.name());
+        columns.push(
+            column.cloned().ok_or_else(|| ArrowError::SchemaError(format!("no column {}", field.name())))?,
+        );
+    }
+    let added: [ArrayRef; 3] = [
+        Arc::new(StringArray::from_iter_values(errors.iter().map(|e| e.code.as_ref()))),
+        Arc::new(StringArray::from_iter_values(errors.iter().map(|e| e.message.as_str()))),
+        Arc::new(BooleanArray::from_iter(errors.iter().map(|e| Some(e.retryable)))),
+    ];
+    columns.extend(added);
     Ok(rows.with_rows(RecordBatch::try_new(Arc::clone(schema), columns)?))
 }

@@ -1,0 +1,309 @@
+//! From a job to tasks: the groups, and for each task its input, operators and writers. With `native` and
+//! `connectors` the only place in the runtime that knows which operators and connectors there are.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crossbeam_channel::{Sender, bounded};
+
+use super::connectors;
+use super::dead_letters::DeadLetters;
+use super::input::{ChannelInput, SourceInput};
+use super::lanes::{Channels, Place, lanes, source_of};
+use super::metrics::PipelineMetrics;
+use super::native;
+use super::run::BARRIERS_AT_ONCE;
+use super::task::{Command, Event, Feed, Task};
+use super::until_end::UntilEnd;
+use super::walker::{Edge, Role, Walker, WalkerNode};
+use crate::codec::Decoder;
+use crate::connector::kafka::Connections;
+use crate::connector::{Group, Partition};
+use crate::operator::component::{ComponentOperator, StepControl};
+use crate::plan::{Fragment, Node, NodeKind, Plan, Port, Schemas, errors_schema};
+use crate::spec::{self, PORT_ERRORS, PORT_MAIN};
+use crate::time::BoundedOutOfOrder;
+
+/// Lines of a pipeline's log that are kept.
+const LOG_LINES: usize = 1000;
+
+/// What a job needs of its host.
+pub struct Resources {
+    /// Brokers by name.
+    pub connections: Connections,
+    /// Folder of this pipeline's own files: progress of local sources, dead letters.
+    pub folder: PathBuf,
+    /// Whether sources end once they have caught up.
+    pub until_end: bool,
+}
+
+/// A pipeline ready to run: everything is checked, nothing is started.
+pub struct Job {
+    spec: spec::Pipeline,
+    plan: Plan,
+    schemas: Schemas,
+    components: BTreeMap<String, Arc<StepControl>>,
+    resources: Resources,
+    metrics: Arc<PipelineMetrics>,
+    log: Mutex<Log>,
+    tasks: AtomicUsize,
+}
+
+/// Lines with when they came, and how many came before the first.
+#[derive(Default)]
+struct Log {
+    gone: u64,
+    lines: VecDeque<(SystemTime, String)>,
+}
+
+/// Tasks, and for those of sources the way to tell them something.
+type Tasks = (Vec<Task>, Vec<Option<Sender<Command>>>);
+
+/// What the tasks of one run share.
+struct Making<'a> {
+    channels: Channels,
+    events: &'a Sender<Event>,
+    cancel: &'a Arc<AtomicBool>,
+}
+
+impl Job {
+    /// Of a pipeline whose plan, columns and components are known.
+    pub fn new(
+        spec: spec::Pipeline,
+        plan: Plan,
+        schemas: Schemas,
+        components: BTreeMap<String, Arc<StepControl>>,
+        resources: Resources,
+    ) -> Job {
+        Job {
+            spec,
+            plan,
+            schemas,
+            components,
+            resources,
+            metrics: Arc::default(),
+            log: Mutex::default(),
+            tasks: AtomicUsize::new(0),
+        }
+    }
+
+    /// The pipeline's name.
+    pub fn name(&self) -> &str {
+        &self.spec.name
+    }
+
+    /// Its specification.
+    pub fn spec(&self) -> &spec::Pipeline {
+        &self.spec
+    }
+
+    /// Its counters.
+    pub fn metrics(&self) -> &Arc<PipelineMetrics> {
+        &self.metrics
+    }
+
+    /// The component of a step.
+    pub fn component(&self, step: &str) -> Option<&Arc<StepControl>> {
+        self.components.get(step)
+    }
+
+    pub(super) fn checkpoint_every(&self) -> Duration {
+        self.spec.checkpoint.every
+    }
+
+    pub(super) fn set_tasks(&self, tasks: usize) {
+        self.tasks.store(tasks, Relaxed);
+    }
+
+    /// Tasks of the last run.
+    pub fn task_count(&self) -> usize {
+        self.tasks.load(Relaxed)
+    }
+
+    /// Adds a line to the pipeline's log; the oldest goes when it is full.
+    pub fn log(&self, line: String) {
+        tracing::info!(pipeline = self.name(), "{line}");
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        if log.lines.len() == LOG_LINES {
+            log.lines.pop_front();
+            log.gone += 1;
+        }
+        log.lines.push_back((SystemTime::now(), line));
+    }
+
+    /// The pipeline's log, oldest first, each line with its number from 1.
+    pub fn log_lines(&self) -> Vec<(u64, SystemTime, String)> {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let numbers = log.gone + 1..;
+        numbers.zip(&log.lines).map(|(number, (at, line))| (number, *at, line.clone())).collect()
+    }
+
+    /// The groups that give the pipeline its partitions, with the names of their sources.
+    pub(super) fn groups(&self) -> Result<Vec<(Box<dyn Group>, Vec<String>)>, String> {
+        connectors::groups(&self.spec, &self.resources)
+    }
+
+    /// The tasks for `partitions`, not started.
+    pub(super) fn tasks(
+        &self,
+        partitions: Vec<Partition>,
+        events: &Sender<Event>,
+        cancel: &Arc<AtomicBool>,
+    ) -> Result<Tasks, String> {
+        let mut by_place: BTreeMap<(String, i32), Partition> = BTreeMap::new();
+        let mut numbers: BTreeMap<String, BTreeSet<i32>> = BTreeMap::new();
+        for partition in partitions {
+            numbers.entry(partition.source.clone()).or_default().insert(partition.partition);
+            by_place.insert((partition.source.clone(), partition.partition), partition);
+        }
+        let lanes = lanes(&self.plan, &numbers);
+        let mut making = Making { channels: Channels::new(&self.plan, &lanes), events, cancel };
+        let (mut tasks, mut commands) = (Vec::new(), Vec::new());
+        for (id, fragment) in self.plan.fragments.iter().enumerate() {
+            for &lane in &lanes[id] {
+                let (feed, command) = match source_of(&fragment.input) {
+                    Some(source) => {
+                        let partition = by_place
+                            .remove(&(source.to_owned(), lane))
+                            .ok_or_else(|| format!("partition {lane} of `{source}` was given twice"))?;
+                        // Every barrier at once, the last one and the end.
+                        let (tell, told) = bounded(BARRIERS_AT_ONCE + 2);
+                        (Feed::Source(self.source_input(partition)?, told), Some(tell))
+                    }
+                    None => {
+                        let receivers = making.channels.receivers((id, lane));
+                        (Feed::Channels(ChannelInput::new(receivers)), None)
+                    }
+                };
+                let number = tasks.len();
+                let walker = self.walker(fragment, (id, lane), number, &mut making)?;
+                tasks.push(Task { number, feed, walker, events: making.events.clone() });
+                commands.push(command);
+            }
+        }
+        Ok((tasks, commands))
+    }
+
+    fn source_input(&self, mut partition: Partition) -> Result<SourceInput, String> {
+        let name = &partition.source;
+        let source = self.spec.source(name).ok_or_else(|| format!("no source `{name}`"))?;
+        let decoder = source.decode.as_ref().map(Decoder::new).transpose();
+        let decoder = decoder.map_err(|e| format!("source `{name}`: decode: {e}"))?;
+        let event_time = source
+            .event_time
+            .as_ref()
+            .map(|time| (time.column.clone(), BoundedOutOfOrder::new(time.out_of_order.as_millis() as i64)));
+        if self.resources.until_end {
+            partition.reader = Box::new(UntilEnd(partition.reader));
+        }
+        let metrics = Arc::clone(&self.metrics);
+        Ok(SourceInput::new(partition, decoder, event_time, source.batch_rows, metrics))
+    }
+
+    fn walker(
+        &self,
+        fragment: &Fragment,
+        place: Place,
+        task: usize,
+        making: &mut Making<'_>,
+    ) -> Result<Walker, String> {
+        let nodes = fragment
+            .nodes
+            .iter()
+            .map(|node| self.node(node, place, making))
+            .collect::<Result<Vec<_>, _>>()?;
+        let writer = match connectors::needs_dead_letters(&self.spec, fragment) {
+            true => Some(connectors::dead_letter_writer(&self.spec, &self.resources)?),
+            false => None,
+        };
+        let dead_letters = DeadLetters::new(
+            self.name().into(),
+            writer,
+            Arc::clone(&self.metrics),
+            Arc::clone(making.cancel),
+        );
+        let events = making.events.clone();
+        // Only the coordinator's own end makes this fail, and then nobody asks.
+        let waiting = Box::new(move |reason| drop(events.send(Event::Waiting { task, reason })));
+        Ok(Walker::new(nodes, dead_letters, Arc::clone(making.cancel), waiting))
+    }
+
+    fn node(&self, node: &Node, place: Place, making: &mut Making<'_>) -> Result<WalkerNode, String> {
+        let name = &node.name;
+        let input = self.schemas.input(name);
+        let known = || input.ok_or_else(|| format!("the columns of `{name}` are not known"));
+        let (mut component, mut port_names) = (None, Vec::new());
+        let role = match node.kind {
+            NodeKind::Source => Role::Pass,
+            NodeKind::Union => Role::Union(Arc::clone(known()?)),
+            NodeKind::Sink => {
+                let sink = self.spec.sink(name).ok_or_else(|| format!("no sink `{name}`"))?;
+                Role::Sink(connectors::writer(sink, known()?, place, &self.resources)?)
+            }
+            NodeKind::Wasm => {
+                let control = self.component(name).ok_or_else(|| format!("no component for `{name}`"))?;
+                let label = Arc::clone(control);
+                component = Some(Box::new(move || label.label()) as Box<dyn Fn() -> String + Send>);
+                port_names = control.running().output_ports().iter().map(|(name, _)| name.clone()).collect();
+                let operator = ComponentOperator::new(Arc::clone(control));
+                Role::Operator(Box::new(operator.map_err(|e| format!("step `{name}`: {e}"))?))
+            }
+            NodeKind::Filter | NodeKind::Select | NodeKind::Route => {
+                let step = self.spec.step(name).ok_or_else(|| format!("no step `{name}`"))?;
+                native::operator(step, known()?)?.map_or(Role::Pass, Role::Operator)
+            }
+        };
+        let mut edges = |port: &Port| -> Vec<Edge> {
+            port.to.iter().filter_map(|to| Edge::new(*to, |id| making.channels.sender(place, id))).collect()
+        };
+        let (mut ports, mut errors) = (BTreeMap::new(), None);
+        for port in &node.ports {
+            let edges = edges(port);
+            if port.name == PORT_ERRORS {
+                errors =
+                    input.filter(|_| !edges.is_empty()).map(|input| (errors_schema(input), edges.into()));
+            } else {
+                ports.insert(port.name.as_str(), edges);
+            }
+        }
+        let ports: Vec<Arc<[Edge]>> = if node.kind == NodeKind::Wasm {
+            by_component(&port_names, &mut ports)
+        } else {
+            let named = node.ports.iter().filter(|p| p.name != PORT_ERRORS);
+            named.map(|p| ports.remove(p.name.as_str()).unwrap_or_default().into()).collect()
+        };
+        Ok(WalkerNode {
+            name: name.clone(),
+            role,
+            ports,
+            errors,
+            on_error: self.on_error(name),
+            metrics: self.metrics.node(name),
+            component,
+        })
+    }
+
+    fn on_error(&self, name: &str) -> spec::ErrorPolicy {
+        let source = self.spec.source(name).map(|s| s.on_error);
+        let step = self.spec.step(name).map(|s| s.on_error);
+        source.or(step).or(self.spec.sink(name).map(|s| s.on_error)).unwrap_or(spec::ErrorPolicy::Fail)
+    }
+}
+
+/// The edges of a component's ports in the component's order. Its first port is also called `main`.
+fn by_component(names: &[String], ports: &mut BTreeMap<&str, Vec<Edge>>) -> Vec<Arc<[Edge]>> {
+    // A filter answers with what it was given: one port, whatever it is called.
+    let count = names.len().max(1);
+    (0..count)
+        .map(|index| {
+            let mut edges = names.get(index).and_then(|name| ports.remove(name.as_str())).unwrap_or_default();
+            if index == 0 {
+                edges.extend(ports.remove(PORT_MAIN).unwrap_or_default());
+            }
+            edges.into()
+        })
+        .collect()
+}

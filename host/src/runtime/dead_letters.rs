@@ -1,0 +1,149 @@
+//! Turns failures into dead letters and hands them to whoever keeps them, waiting while they cannot be taken:
+//! an offset is committed only after the dead letters before it are durable.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::metrics::PipelineMetrics;
+use super::walker::TaskError;
+use crate::batch::{Batch, RawRecords};
+use crate::codec::RecordError;
+use crate::connector::{ConnectorError, DeadLetter, DeadLetterWriter, Header};
+use crate::operator::RowError;
+
+/// One task's way to the dead letters.
+pub(super) struct DeadLetters {
+    pipeline: Arc<str>,
+    writer: Option<Box<dyn DeadLetterWriter>>,
+    metrics: Arc<PipelineMetrics>,
+    cancel: Arc<AtomicBool>,
+}
+
+impl DeadLetters {
+    /// `writer` is `None` where no policy of the task sends anything here.
+    pub fn new(
+        pipeline: Arc<str>,
+        writer: Option<Box<dyn DeadLetterWriter>>,
+        metrics: Arc<PipelineMetrics>,
+        cancel: Arc<AtomicBool>,
+    ) -> Self {
+        DeadLetters { pipeline, writer, metrics, cancel }
+    }
+
+    /// A record of `source` that did not decode.
+    pub fn record(&mut self, source: &str, raw: &RawRecords, error: &RecordError) -> Result<(), TaskError> {
+        let mut letter = DeadLetter {
+            step: source.to_owned(),
+            code: error.code.to_owned(),
+            message: error.message.clone(),
+            ..DeadLetter::default()
+        };
+        quote(&mut letter, raw, error.index as usize);
+        self.put(letter)
+    }
+
+    /// A row that `step` refused.
+    pub fn row(
+        &mut self,
+        step: &str,
+        component: Option<&str>,
+        batch: &Batch,
+        error: &RowError,
+    ) -> Result<(), TaskError> {
+        let mut letter = DeadLetter {
+            step: step.to_owned(),
+            component: component.map(str::to_owned),
+            code: error.code.to_string(),
+            message: error.message.clone(),
+            ..DeadLetter::default()
+        };
+        let row = error.row as usize;
+        match batch.origin.as_ref().and_then(|o| o.record_of(row).map(|record| (o, record))) {
+            Some((origin, record)) => quote(&mut letter, &origin.records, record),
+            None => letter.row = Some(row_as_json(batch, row)),
+        }
+        self.put(letter)
+    }
+
+    fn put(&mut self, mut letter: DeadLetter) -> Result<(), TaskError> {
+        letter.pipeline = self.pipeline.to_string();
+        letter.at_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64);
+        let Some(writer) = &mut self.writer else {
+            return Err(TaskError::Failed(format!("`{}` has nowhere to write dead letters", letter.step)));
+        };
+        loop {
+            match writer.put(&letter) {
+                Ok(()) => break,
+                Err(ConnectorError::Retry(_)) if self.cancel.load(Relaxed) => {
+                    return Err(TaskError::Cancelled);
+                }
+                Err(ConnectorError::Retry(_)) => std::thread::sleep(Duration::from_millis(20)),
+                Err(ConnectorError::Stop(reason)) => {
+                    return Err(TaskError::Failed(format!("dead letters: {reason}")));
+                }
+            }
+        }
+        self.metrics.dead_letter();
+        Ok(())
+    }
+
+    /// Everything so far belongs to checkpoint `id`.
+    pub fn barrier(&mut self, id: u64) -> Result<(), TaskError> {
+        match &mut self.writer {
+            Some(writer) => writer.barrier(id).map_err(|e| TaskError::Failed(format!("dead letters: {e}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// The barrier behind everything that is durable.
+    pub fn delivered(&mut self) -> Result<u64, TaskError> {
+        match &mut self.writer {
+            None => Ok(u64::MAX),
+            Some(writer) => match writer.delivered(Duration::ZERO) {
+                Ok(id) => Ok(id.unwrap_or(0)),
+                Err(ConnectorError::Retry(_)) => Ok(0),
+                Err(ConnectorError::Stop(reason)) => {
+                    Err(TaskError::Failed(format!("dead letters: {reason}")))
+                }
+            },
+        }
+    }
+}
+
+/// Where a row came from, for a person: `orders[3]@1042`.
+pub(super) fn place(batch: &Batch, row: usize) -> String {
+    match batch.origin.as_ref().and_then(|o| o.record_of(row).map(|record| (o, record))) {
+        Some((origin, record)) => record_place(&origin.records, record),
+        None => format!("row {row} of a batch"),
+    }
+}
+
+/// Where a record came from, for a person.
+pub(super) fn record_place(raw: &RawRecords, record: usize) -> String {
+    format!("{}[{}]@{}", raw.topic, raw.partition, raw.records()[record].offset)
+}
+
+fn quote(letter: &mut DeadLetter, raw: &RawRecords, record: usize) {
+    letter.topic = Some(raw.topic.to_string());
+    letter.partition = Some(raw.partition);
+    letter.offset = Some(raw.records()[record].offset);
+    letter.timestamp_ms = raw.records()[record].timestamp_ms;
+    letter.key = raw.key(record).map(<[u8]>::to_vec);
+    letter.value = raw.value(record).map(<[u8]>::to_vec);
+    letter.headers = raw
+        .headers(record)
+        .map(|(name, value)| Header { name: name.into_owned(), value: value.map(<[u8]>::to_vec) })
+        .collect();
+}
+
+/// A row as JSON, for rows that no record is known of; its debug form where JSON cannot say it.
+fn row_as_json(batch: &Batch, row: usize) -> serde_json::Value {
+    let row = batch.rows.slice(row, 1);
+    let mut writer = arrow::json::LineDelimitedWriter::new(Vec::new());
+    let written = writer.write(&row).and_then(|()| writer.finish());
+    match written.ok().and_then(|()| serde_json::from_slice(&writer.into_inner()).ok()) {
+        Some(json) => json,
+        None => serde_json::Value::String(format!("{:?}", row.columns())),
+    }
+}

@@ -1,0 +1,225 @@
+//! What feeds a task: the partition of a source, read and decoded, or the channels of a fragment that merges.
+//! Knows nothing of the nodes below.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::{Array, Int64Array};
+use arrow::compute;
+use arrow::datatypes::DataType;
+use crossbeam_channel::{Receiver, Select};
+
+use super::dead_letters::record_place;
+use super::metrics::PipelineMetrics;
+use super::walker::{TaskError, Walker};
+use crate::batch::{Batch, Message, Parents};
+use crate::checkpoint::{Aligned, Alignment};
+use crate::codec::{Decoded, Decoder};
+use crate::connector::{Commit, ConnectorError, Partition, Read, ReadLimits};
+use crate::spec::ErrorPolicy;
+use crate::time::{BoundedOutOfOrder, WatermarkMerge};
+
+/// The most bytes of records in one batch.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// What a turn at an input came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// A batch went through.
+    Worked,
+    /// There was nothing.
+    Idle,
+    /// The outside is not there; somebody should know.
+    Waiting(String),
+    /// Nothing will follow.
+    Ended,
+    /// A barrier has come on every input.
+    Barrier(u64),
+}
+
+/// A source's partition.
+pub(super) struct SourceInput {
+    pub partition: Partition,
+    decoder: Option<Decoder>,
+    event_time: Option<(String, BoundedOutOfOrder)>,
+    batch_rows: usize,
+    metrics: Arc<PipelineMetrics>,
+}
+
+impl SourceInput {
+    pub fn new(
+        partition: Partition,
+        decoder: Option<Decoder>,
+        event_time: Option<(String, BoundedOutOfOrder)>,
+        batch_rows: usize,
+        metrics: Arc<PipelineMetrics>,
+    ) -> Self {
+        SourceInput { partition, decoder, event_time, batch_rows, metrics }
+    }
+
+    /// Where to go on from, for a commit.
+    pub fn commit(&self) -> Commit {
+        Commit {
+            source: self.partition.source.clone(),
+            topic: self.partition.topic.clone(),
+            partition: self.partition.partition,
+            offset: self.partition.reader.position(),
+        }
+    }
+
+    /// Reads once, waiting at most `wait`, and sends what came through `walker`.
+    pub fn turn(&mut self, walker: &mut Walker, wait: Duration) -> Result<Turn, TaskError> {
+        let limits = ReadLimits { records: self.batch_rows, bytes: BATCH_BYTES, wait };
+        match self.partition.reader.read(limits) {
+            Ok(Read::Idle) => {
+                self.note();
+                return Ok(Turn::Idle);
+            }
+            Ok(Read::End) => return Ok(Turn::Ended),
+            Ok(Read::Rows(rows)) => {
+                walker.root().metrics.took(rows.num_rows(), rows.get_array_memory_size());
+                self.send(walker, Batch::new(rows))?;
+            }
+            Ok(Read::Records(raw)) => {
+                walker.root().metrics.took(raw.len(), raw.byte_len());
+                let Some(decoder) = &mut self.decoder else {
+                    return Err(self.failed("it reads bytes but has no `decode`"));
+                };
+                let started = std::time::Instant::now();
+                let Decoded { rows, records, errors } = decoder.decode(&raw);
+                walker.root().metrics.worked(started.elapsed());
+                let raw = Arc::new(raw);
+                for error in &errors {
+                    self.refused(walker, &raw, error)?;
+                }
+                let parents = match records {
+                    Some(records) => Parents::Each(records.into()),
+                    None => Parents::Run { first: 0 },
+                };
+                self.send(walker, Batch::decoded(rows, raw, parents))?;
+            }
+            Err(ConnectorError::Retry(reason)) => return Ok(Turn::Waiting(reason)),
+            Err(ConnectorError::Stop(reason)) => return Err(self.failed(&reason)),
+        }
+        self.note();
+        Ok(Turn::Worked)
+    }
+
+    fn note(&self) {
+        let reader = &self.partition.reader;
+        self.metrics.at(&self.partition.source, self.partition.partition, reader.position(), reader.lag());
+    }
+
+    fn send(&mut self, walker: &mut Walker, batch: Batch) -> Result<(), TaskError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let newest = match &self.event_time {
+            Some((column, _)) => newest_ms(&batch, column).map_err(|e| self.failed(&e))?,
+            None => None,
+        };
+        walker.source(batch)?;
+        if let (Some(newest), Some((_, watermark))) = (newest, &mut self.event_time)
+            && let Some(ms) = watermark.observe(newest)
+        {
+            walker.watermark(ms)?;
+        }
+        Ok(())
+    }
+
+    fn refused(
+        &self,
+        walker: &mut Walker,
+        raw: &crate::batch::RawRecords,
+        error: &crate::codec::RecordError,
+    ) -> Result<(), TaskError> {
+        walker.root().metrics.refused(1);
+        match walker.root().on_error {
+            ErrorPolicy::Skip => Ok(()),
+            ErrorPolicy::DeadLetter => walker.dead_letters().record(&self.partition.source, raw, error),
+            ErrorPolicy::Fail => Err(self.failed(&format!(
+                "record {} does not decode: {} ({}); its on_error is `fail`",
+                record_place(raw, error.index as usize),
+                error.message,
+                error.code
+            ))),
+        }
+    }
+
+    fn failed(&self, reason: &str) -> TaskError {
+        TaskError::Failed(format!("source `{}`: {reason}", self.partition.source))
+    }
+}
+
+/// The newest event time in a batch, in milliseconds; `None` when all are null.
+fn newest_ms(batch: &Batch, column: &str) -> Result<Option<i64>, String> {
+    let column = batch
+        .rows
+        .column_by_name(column)
+        .ok_or_else(|| format!("event_time column `{column}` is not in the batch"))?;
+    let ms = match column.data_type() {
+        DataType::Int64 => Arc::clone(column),
+        _ => {
+            let timestamp = DataType::Timestamp(arrow::datatypes::TimeUnit::Millisecond, None);
+            compute::cast(column, &timestamp)
+                .and_then(|c| compute::cast(&c, &DataType::Int64))
+                .map_err(|e| e.to_string())?
+        }
+    };
+    let ms = ms.as_any().downcast_ref::<Int64Array>().ok_or("event_time is not a number of milliseconds")?;
+    Ok(compute::max(ms))
+}
+
+/// The channels of a merging fragment, one for each task that writes to it.
+pub(super) struct ChannelInput {
+    receivers: Vec<Receiver<Message>>,
+    alignment: Alignment,
+    watermarks: WatermarkMerge,
+}
+
+impl ChannelInput {
+    pub fn new(receivers: Vec<Receiver<Message>>) -> Self {
+        let inputs = receivers.len();
+        ChannelInput { receivers, alignment: Alignment::new(inputs), watermarks: WatermarkMerge::new(inputs) }
+    }
+
+    /// Takes one message, waiting at most `wait`, from the inputs that are not held back by a barrier.
+    pub fn turn(&mut self, walker: &mut Walker, wait: Duration) -> Result<Turn, TaskError> {
+        let open: Vec<usize> = (0..self.receivers.len()).filter(|&i| self.alignment.is_open(i)).collect();
+        let mut select = Select::new();
+        for &input in &open {
+            select.recv(&self.receivers[input]);
+        }
+        let Ok(ready) = select.select_timeout(wait) else { return Ok(Turn::Idle) };
+        let input = open[ready.index()];
+        // A writer that is gone without an end failed; the coordinator hears it from that task.
+        let message = ready.recv(&self.receivers[input]).map_err(|_| TaskError::Cancelled)?;
+        match message {
+            Message::Data(batch) => {
+                walker.run(0, batch)?;
+                Ok(Turn::Worked)
+            }
+            Message::Watermark(ms) => {
+                if let Some(ms) = self.watermarks.advance(input, ms) {
+                    walker.watermark(ms)?;
+                }
+                Ok(Turn::Worked)
+            }
+            Message::Barrier(barrier) => Ok(turn_of(self.alignment.barrier(input, barrier.id))),
+            Message::End => {
+                if let Some(ms) = self.watermarks.end(input) {
+                    walker.watermark(ms)?;
+                }
+                Ok(turn_of(self.alignment.end(input)))
+            }
+        }
+    }
+}
+
+fn turn_of(aligned: Aligned) -> Turn {
+    match aligned {
+        Aligned::Waiting => Turn::Worked,
+        Aligned::Barrier(id) => Turn::Barrier(id),
+        Aligned::End => Turn::Ended,
+    }
+}
