@@ -1,203 +1,288 @@
-//! The host: keeps components and pipelines.
+//! The host: keeps components and pipelines in its catalog and runs the pipelines that should run. Calls on one
+//! pipeline wait for each other; calls on different pipelines do not.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
-
 use super::api::*;
-use super::{Refusal, RefusalKind};
+use super::bookkeeper::Bookkeeper;
+use super::{Reason, Refusal, RefusalKind};
+use crate::catalog::{self, Catalog, CatalogError, ComponentRecord, Described, PipelineRecord, Wanted};
 use crate::config::Config;
+use crate::connector::kafka::{Connections, EmbeddedBroker};
+use crate::runtime::Handle;
+use crate::supervise::RestartPolicy;
+use crate::wasm;
+
+/// What a call answers.
+pub(super) type Answer<T> = Result<T, Refusal>;
+
+/// Threads that compile components at once.
+const COMPILE_THREADS: usize = 2;
 
 /// Everything a host holds. Shared by all callers.
 pub struct Host {
-    shelf: Mutex<Shelf>,
+    pub(super) shared: Arc<Shared>,
+    bookkeeper: Bookkeeper,
 }
 
+/// What calls and the bookkeeper share.
+pub(super) struct Shared {
+    pub catalog: Catalog,
+    pub engine: wasm::Engine,
+    pub connections: Connections,
+    pub embedded: Option<Arc<EmbeddedBroker>>,
+    pub config: Config,
+    pub entries: RwLock<BTreeMap<String, Arc<Entry>>>,
+}
+
+/// A pipeline on this host. The lock is held for a whole change of it.
 #[derive(Default)]
-struct Shelf {
-    components: BTreeMap<String, (ComponentInfo, Vec<u8>)>,
-    pipelines: BTreeMap<String, PipelineStatus>,
+pub(super) struct Entry {
+    pub change: Mutex<()>,
+    pub place: Mutex<Place>,
 }
 
-type Answer<T> = Result<T, Refusal>;
-
-fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
+/// What this host does with a pipeline.
+#[derive(Default)]
+pub(super) enum Place {
+    /// Nothing.
+    #[default]
+    Idle,
+    /// It was started (and may have ended by itself).
+    Started(Arc<Handle>),
+    /// It could not be started.
+    Broken {
+        /// Why.
+        reasons: Vec<Reason>,
+        /// When.
+        at: SystemTime,
+    },
 }
 
-fn missing(what: &str, name: &str) -> Refusal {
-    Refusal::new(RefusalKind::NotFound, format!("no {what} `{name}`"), "see the list of what there is")
+impl Entry {
+    pub fn started(&self) -> Option<Arc<Handle>> {
+        match &*self.place() {
+            Place::Started(handle) => Some(Arc::clone(handle)),
+            _ => None,
+        }
+    }
+
+    pub fn place(&self) -> MutexGuard<'_, Place> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn changing(&self) -> MutexGuard<'_, ()> {
+        self.change.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+pub(super) fn now_ms() -> u64 {
+    ms(SystemTime::now())
+}
+
+pub(super) fn ms(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
 }
 
 impl Host {
     /// Opens the host's folder and starts what was running.
-    pub fn open(_config: &Config) -> Answer<Host> {
-        Ok(Host { shelf: Mutex::default() })
+    pub fn open(config: &Config) -> Answer<Host> {
+        Host::open_with(config, None)
     }
 
-    fn shelf(&self) -> std::sync::MutexGuard<'_, Shelf> {
-        self.shelf.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    /// The same with an embedded broker as the connection `default`, where topics are made as they are named.
+    pub fn open_with(config: &Config, embedded: Option<Arc<EmbeddedBroker>>) -> Answer<Host> {
+        let options = catalog::Options { reuse_versions: config.insecure };
+        let catalog = Catalog::open(&config.data_dir, config.limits, options)?;
+        for damage in catalog.damages() {
+            tracing::error!("{damage}");
+        }
+        let engine = wasm::Engine::new(&wasm::EngineOptions {
+            cache: Some(config.data_dir.join("compiled")),
+            compile_threads: COMPILE_THREADS,
+            ..Default::default()
+        })
+        .map_err(|e| Refusal::new(RefusalKind::Internal, "the WebAssembly engine", e.to_string()))?;
+        let properties =
+            config.connections.iter().map(|(name, c)| (name.clone(), c.properties.clone())).collect();
+        let queue_bytes = config.limits.kafka_queue_bytes;
+        let connections =
+            Connections::new(&properties, queue_bytes, embedded.clone()).map_err(|mistakes| {
+                let reasons = mistakes.into_iter().map(Reason::new).collect();
+                Refusal::with_reasons(RefusalKind::Invalid, "connections with mistakes", reasons)
+            })?;
+        let shared = Arc::new(Shared {
+            catalog,
+            engine,
+            connections,
+            embedded,
+            config: config.clone(),
+            entries: RwLock::default(),
+        });
+        let bookkeeper = Bookkeeper::start(&shared).map_err(|e| {
+            Refusal::new(RefusalKind::Internal, "a thread could not be started", e.to_string())
+        })?;
+        let host = Host { shared, bookkeeper };
+        for record in host.shared.catalog.pipelines() {
+            if record.wanted == Wanted::Running {
+                let entry = host.shared.entry(&record.name);
+                let _change = entry.changing();
+                // The reasons are in its status.
+                let _ = host.start_record(&entry, &record);
+            }
+        }
+        Ok(host)
     }
 
     /// Checks and stores a component.
     pub fn push_component(&self, bytes: &[u8]) -> Answer<Pushed> {
-        if !bytes.starts_with(b"\0asm") {
-            return Err(Refusal::new(
-                RefusalKind::Invalid,
-                "not a component",
-                "the bytes are not WebAssembly",
-            ));
-        }
-        let digest = format!("sha256:{}", hex::encode(Sha256::digest(bytes)));
-        let mut shelf = self.shelf();
-        if let Some((component, _)) = shelf.components.get(&digest) {
-            return Ok(Pushed { component: component.clone(), created: false });
-        }
-        let component = ComponentInfo {
-            name: format!("component-{}", shelf.components.len()),
-            version: "0.1.0".into(),
-            world: "filter".into(),
-            size_bytes: bytes.len() as u64,
-            uploaded_ms: now_ms(),
-            manifest: json!({}),
-            used_by: Vec::new(),
-            digest: digest.clone(),
+        let component = self.shared.engine.compile(bytes).map_err(|e| refused_component(&e))?;
+        let manifest = component.manifest();
+        let described = Described {
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
+            world: manifest.world.name().to_owned(),
+            manifest: serde_json::to_value(manifest).unwrap_or_default(),
         };
-        shelf.components.insert(digest, (component.clone(), bytes.to_vec()));
-        Ok(Pushed { component, created: true })
+        let (record, created) = self.shared.catalog.put_component(described, bytes, now_ms())?;
+        Ok(Pushed { component: self.component_info(record), created })
+    }
+
+    fn component_info(&self, record: ComponentRecord) -> ComponentInfo {
+        let used_by = self.shared.catalog.used_by(&record.digest);
+        let used_by = used_by
+            .into_iter()
+            .map(|u| Usage { pipeline: u.pipeline, step: u.step, previous: u.previous })
+            .collect();
+        ComponentInfo {
+            digest: record.digest,
+            name: record.name,
+            version: record.version,
+            world: record.world,
+            size_bytes: record.size_bytes,
+            uploaded_ms: record.uploaded_ms,
+            manifest: record.manifest,
+            used_by,
+        }
     }
 
     /// All components.
     pub fn components(&self) -> Vec<ComponentInfo> {
-        self.shelf().components.values().map(|(c, _)| c.clone()).collect()
+        self.shared.catalog.components().into_iter().map(|c| self.component_info(c)).collect()
     }
 
     /// The component that `reference` means.
     pub fn component(&self, reference: &str) -> Answer<ComponentInfo> {
-        let found = self.components().into_iter().find(|c| c.digest == reference || c.name == reference);
-        found.ok_or_else(|| missing("component", reference))
+        Ok(self.component_info(self.shared.catalog.component(reference)?))
     }
 
     /// The bytes as uploaded.
     pub fn component_bytes(&self, reference: &str) -> Answer<Vec<u8>> {
-        let digest = self.component(reference)?.digest;
-        self.shelf()
-            .components
-            .get(&digest)
-            .map(|c| c.1.clone())
-            .ok_or_else(|| missing("component", reference))
+        let digest = self.shared.catalog.component(reference)?.digest;
+        Ok(self.shared.catalog.component_bytes(&digest)?)
     }
 
     /// Removes a component that nobody uses.
     pub fn remove_component(&self, reference: &str) -> Answer<()> {
-        let digest = self.component(reference)?.digest;
-        self.shelf().components.remove(&digest);
+        let removed = self.shared.catalog.remove_component(reference)?;
+        self.shared.engine.forget(&removed.digest);
         Ok(())
-    }
-
-    /// Creates or changes a pipeline. `name` comes from the address and must be the one in `text`, if any;
-    /// `expect` is the revision that the caller knows.
-    pub fn apply(
-        &self,
-        name: Option<&str>,
-        text: &[u8],
-        expect: Option<u64>,
-        dry_run: bool,
-    ) -> Answer<Applied> {
-        let name = name.unwrap_or("pipeline").to_owned();
-        let mut shelf = self.shelf();
-        let before = shelf.pipelines.get(&name).map(|p| p.revision);
-        if let (Some(expect), Some(found)) = (expect, before)
-            && expect != found
-        {
-            let reason = format!("expected revision {expect}, it is at {found}");
-            return Err(Refusal::new(RefusalKind::Conflict, "revision differs", reason));
-        }
-        let revision = before.unwrap_or(0) + 1;
-        let status = PipelineStatus {
-            name: name.clone(),
-            revision,
-            desired: Desired::Stopped,
-            state: PipelineState::Stopped,
-            reason: None,
-            restarts: 0,
-            since_ms: now_ms(),
-            tasks: 0,
-            sources: Vec::new(),
-            steps: Vec::new(),
-            sinks: Vec::new(),
-            dead_letters: 0,
-            spec: Some(String::from_utf8_lossy(text).into_owned()),
-        };
-        if !dry_run {
-            shelf.pipelines.insert(name.clone(), status);
-        }
-        Ok(Applied {
-            name,
-            revision,
-            created: before.is_none(),
-            changed: true,
-            dry_run,
-            plan: Value::Null,
-            plan_text: String::new(),
-            warnings: Vec::new(),
-        })
     }
 
     /// All pipelines, without their specifications.
     pub fn pipelines(&self) -> Vec<PipelineStatus> {
-        self.shelf().pipelines.values().map(|p| PipelineStatus { spec: None, ..p.clone() }).collect()
+        let records = self.shared.catalog.pipelines();
+        records.iter().map(|r| PipelineStatus { spec: None, ..self.shared.status(r) }).collect()
     }
 
     /// A pipeline.
     pub fn pipeline(&self, name: &str) -> Answer<PipelineStatus> {
-        self.shelf().pipelines.get(name).cloned().ok_or_else(|| missing("pipeline", name))
+        Ok(self.shared.status(&*self.shared.catalog.pipeline(name)?))
     }
 
     /// Wants a pipeline to run.
     pub fn start_pipeline(&self, name: &str) -> Answer<PipelineStatus> {
-        let mut shelf = self.shelf();
-        let pipeline = shelf.pipelines.get_mut(name).ok_or_else(|| missing("pipeline", name))?;
-        pipeline.desired = Desired::Running;
-        Ok(pipeline.clone())
+        let entry = self.known(name)?;
+        let _change = entry.changing();
+        let record = self.shared.catalog.want(name, Wanted::Running)?;
+        let at_rest =
+            entry.started().is_none_or(|h| h.life().snapshot().state == crate::runtime::State::Stopped);
+        if at_rest {
+            self.start_record(&entry, &record)?;
+        }
+        self.pipeline(name)
     }
 
     /// Stops a pipeline once everything it read is delivered.
     pub fn stop_pipeline(&self, name: &str) -> Answer<PipelineStatus> {
-        let mut shelf = self.shelf();
-        let pipeline = shelf.pipelines.get_mut(name).ok_or_else(|| missing("pipeline", name))?;
-        pipeline.desired = Desired::Stopped;
-        Ok(pipeline.clone())
+        let entry = self.known(name)?;
+        let _change = entry.changing();
+        self.shared.catalog.want(name, Wanted::Stopped)?;
+        if let Some(handle) = entry.started() {
+            handle.stop();
+        } else {
+            *entry.place() = Place::Idle;
+        }
+        self.pipeline(name)
     }
 
     /// Stops and forgets a pipeline.
     pub fn remove_pipeline(&self, name: &str) -> Answer<()> {
-        self.shelf().pipelines.remove(name).map(|_| ()).ok_or_else(|| missing("pipeline", name))
+        let entry = self.known(name)?;
+        let _change = entry.changing();
+        if let Some(handle) = entry.started() {
+            handle.stop();
+        }
+        self.shared.catalog.remove_pipeline(name)?;
+        *entry.place() = Place::Idle;
+        self.shared.entries.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        Ok(())
     }
 
-    /// Exchanges the component of a step.
-    pub fn swap(&self, pipeline: &str, step: &str, _request: &SwapRequest) -> Answer<Swapped> {
-        self.pipeline(pipeline)?;
-        Err(missing("step", step))
+    /// The entry of a pipeline that the catalog knows, damaged ones included.
+    pub(super) fn known(&self, name: &str) -> Answer<Arc<Entry>> {
+        match self.shared.catalog.pipeline(name) {
+            Ok(_) | Err(CatalogError::Damaged { .. }) => Ok(self.shared.entry(name)),
+            Err(unknown) => Err(unknown.into()),
+        }
     }
 
-    /// Goes back to the component before.
-    pub fn rollback(&self, pipeline: &str, step: &str, _request: &RollbackRequest) -> Answer<Swapped> {
-        self.pipeline(pipeline)?;
-        Err(missing("step", step))
+    /// Starts what `record` says. The caller holds the entry's change lock.
+    pub(super) fn start_record(&self, entry: &Entry, record: &PipelineRecord) -> Answer<()> {
+        let started = self.shared.job(record, &self.bookkeeper).and_then(|job| {
+            Handle::start(Arc::new(job), RestartPolicy::default())
+                .map_err(|e| vec![Reason::new(format!("a thread could not be started: {e}"))])
+        });
+        match started {
+            Ok(handle) => {
+                *entry.place() = Place::Started(Arc::new(handle));
+                Ok(())
+            }
+            Err(reasons) => {
+                tracing::error!(pipeline = record.name, "cannot start: {reasons:?}");
+                *entry.place() = Place::Broken { reasons: reasons.clone(), at: SystemTime::now() };
+                let title = format!("pipeline `{}` cannot start", record.name);
+                Err(Refusal::with_reasons(RefusalKind::Conflict, title, reasons))
+            }
+        }
+    }
+
+    pub(super) fn bookkeeper(&self) -> &Bookkeeper {
+        &self.bookkeeper
     }
 
     /// The newest dead letters of a pipeline, newest first.
-    pub fn dead_letters(&self, pipeline: &str, _limit: usize) -> Answer<Vec<DeadLetterView>> {
-        self.pipeline(pipeline).map(|_| Vec::new())
+    pub fn dead_letters(&self, pipeline: &str, limit: usize) -> Answer<Vec<DeadLetterView>> {
+        self.shared.dead_letters(pipeline, limit)
     }
 
     /// The newest lines of a pipeline's log, oldest first.
-    pub fn logs(&self, pipeline: &str, _limit: usize) -> Answer<Vec<LogLine>> {
-        self.pipeline(pipeline).map(|_| Vec::new())
+    pub fn logs(&self, pipeline: &str, limit: usize) -> Answer<Vec<LogLine>> {
+        let entry = self.known(pipeline)?;
+        Ok(entry.started().map(|handle| super::status::logs(&handle, limit)).unwrap_or_default())
     }
 
     /// Whether everything that should run has been started.
@@ -206,5 +291,33 @@ impl Host {
     }
 
     /// Stops every pipeline gracefully; what should run does so again after the next start.
-    pub fn shutdown(&self) {}
+    pub fn shutdown(&self) {
+        let entries: Vec<Arc<Entry>> = {
+            let entries = self.shared.entries.read().unwrap_or_else(PoisonError::into_inner);
+            entries.values().cloned().collect()
+        };
+        std::thread::scope(|scope| {
+            for handle in entries.iter().filter_map(|e| e.started()) {
+                scope.spawn(move || handle.stop());
+            }
+        });
+    }
+}
+
+impl Shared {
+    /// The entry of a pipeline, made where there is none.
+    pub fn entry(&self, name: &str) -> Arc<Entry> {
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(entries.entry(name.to_owned()).or_default())
+    }
+
+    /// Folder of a pipeline's own files.
+    pub fn folder(&self, name: &str) -> PathBuf {
+        self.config.data_dir.join("work").join(name)
+    }
+}
+
+pub(super) fn refused_component(error: &wasm::WasmError) -> Refusal {
+    let reasons = error.reasons.iter().map(Reason::new).collect();
+    Refusal::with_reasons(RefusalKind::Invalid, "not a component that can run here", reasons)
 }

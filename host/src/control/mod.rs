@@ -3,8 +3,13 @@
 //! `admin` or `cli`.
 
 pub mod api;
+mod apply;
+mod bookkeeper;
 mod host;
+mod job;
 mod refusal;
+mod status;
+mod swap;
 
 pub use host::Host;
 pub use refusal::{Reason, Refusal, RefusalKind};

@@ -1,0 +1,146 @@
+//! Applying a specification: everything is checked first, with all reasons at once; what runs goes on until the
+//! new revision is stored, then finishes what it read, and the new one goes on from there.
+
+use std::collections::BTreeMap;
+
+use super::api::*;
+use super::host::{Answer, Host, now_ms};
+use super::{Reason, Refusal, RefusalKind};
+use crate::catalog::{Pinned, PipelineRecord, Proposal, Wanted};
+use crate::plan;
+use crate::spec::{self, Format, SpecError, StepKind};
+
+impl Host {
+    /// Creates or changes a pipeline. `name` comes from the address and must be the one in `text`;
+    /// `expect` is the revision that the caller knows. A step whose component and configuration are written as
+    /// before keeps the component it runs, also one that was swapped in.
+    pub fn apply(
+        &self,
+        name: Option<&str>,
+        text: &[u8],
+        expect: Option<u64>,
+        dry_run: bool,
+    ) -> Answer<Applied> {
+        let limit = self.shared.config.limits.pipeline_bytes;
+        if text.len() as u64 > limit {
+            return Err(Refusal::new(
+                RefusalKind::TooLarge,
+                "the specification is too large",
+                format!("it has {} bytes, the host takes {limit} (limits.pipeline_bytes)", text.len()),
+            ));
+        }
+        let parsed = spec::parse(text, Format::Auto).map_err(|e| invalid(&e))?;
+        let pipeline = parsed.pipeline;
+        if let Some(name) = name.filter(|n| *n != pipeline.name) {
+            let reason = format!("the address says `{name}`, the specification says `{}`", pipeline.name);
+            return Err(Refusal::with_reasons(
+                RefusalKind::Invalid,
+                "two names",
+                vec![Reason::at("name", reason)],
+            ));
+        }
+        let text = String::from_utf8_lossy(text).into_owned();
+        let entry = self.shared.entry(&pipeline.name);
+        let _change = entry.changing();
+        let before = self.shared.catalog.pipeline(&pipeline.name).ok();
+        let pins = self.pins(&pipeline, before.as_deref())?;
+        let proposal = Proposal { name: &pipeline.name, spec: &text, pins, wanted: Wanted::Running, expect };
+        let rehearsed = self.shared.catalog.rehearse(proposal.clone(), now_ms())?;
+        // Binds every component and types every expression: nothing is stored that could not start.
+        let job = self.shared.job(&rehearsed.record, self.bookkeeper()).map_err(|reasons| {
+            let title = format!("pipeline `{}` does not fit together", pipeline.name);
+            Refusal::with_reasons(RefusalKind::Invalid, title, reasons)
+        })?;
+        drop(job);
+        let stored = if dry_run { rehearsed } else { self.shared.catalog.apply(proposal, now_ms())? };
+        let record = &stored.record;
+        let at_rest = entry.started().is_none();
+        if !dry_run && record.wanted == Wanted::Running && (stored.changed || at_rest) {
+            if let Some(handle) = entry.started() {
+                handle.stop();
+            }
+            self.start_record(&entry, record)?;
+        }
+        let plan = plan::plan(&pipeline);
+        Ok(Applied {
+            name: pipeline.name.clone(),
+            revision: record.revision,
+            created: stored.created,
+            changed: stored.changed,
+            dry_run,
+            plan: plan::to_json(&plan, &pipeline),
+            plan_text: plan::render(&plan, &pipeline),
+            warnings: parsed.warnings.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    /// Stores a component of this machine; answers its digest.
+    fn push_file(&self, path: &str) -> Answer<String> {
+        let bytes = std::fs::read(path).map_err(|e| {
+            Refusal::new(RefusalKind::Invalid, "a component cannot be read", format!("{path}: {e}"))
+        })?;
+        Ok(self.push_component(&bytes)?.component.digest)
+    }
+
+    /// The exact component of each Wasm step.
+    fn pins(
+        &self,
+        pipeline: &spec::Pipeline,
+        before: Option<&PipelineRecord>,
+    ) -> Answer<BTreeMap<String, Pinned>> {
+        let written = before
+            .and_then(|b| spec::parse(b.spec.as_bytes(), Format::Auto).ok())
+            .map(|parsed| parsed.pipeline);
+        let (mut pins, mut reasons) = (BTreeMap::new(), Vec::new());
+        for step in &pipeline.steps {
+            let StepKind::Wasm(wasm) = &step.kind else { continue };
+            let path = format!("steps.{}.wasm", step.name);
+            let as_before =
+                written.as_ref().and_then(|w| w.step(&step.name)).is_some_and(|old| match &old.kind {
+                    StepKind::Wasm(old) => old.component == wasm.component && old.config == wasm.config,
+                    _ => false,
+                });
+            let kept = before.and_then(|b| b.pins.get(&step.name)).filter(|_| as_before);
+            if let Some(pin) = kept {
+                pins.insert(step.name.clone(), pin.current.clone());
+            } else if wasm.is_path() && self.shared.config.local_components {
+                match self.push_file(&wasm.component) {
+                    Ok(digest) => {
+                        let pinned = Pinned { digest, reference: wasm.component.clone(), config: None };
+                        pins.insert(step.name.clone(), pinned);
+                    }
+                    Err(refusal) => {
+                        reasons.extend(refusal.reasons.into_iter().map(|r| Reason::at(&path, r.message)))
+                    }
+                }
+            } else if wasm.is_path() {
+                let advice = "upload it (`sabot component push FILE.wasm`) and name it here";
+                reasons
+                    .push(Reason::at(path, format!("`{}` is a path on your side; {advice}", wasm.component)));
+            } else {
+                match self.shared.catalog.component(&wasm.component) {
+                    Ok(found) => {
+                        let pinned =
+                            Pinned { digest: found.digest, reference: wasm.component.clone(), config: None };
+                        pins.insert(step.name.clone(), pinned);
+                    }
+                    Err(e) => reasons.push(Reason::at(path, e.to_string())),
+                }
+            }
+        }
+        if reasons.is_empty() {
+            return Ok(pins);
+        }
+        Err(Refusal::with_reasons(RefusalKind::Invalid, "components that are not there", reasons))
+    }
+}
+
+pub(super) fn invalid(errors: &[SpecError]) -> Refusal {
+    let reasons = errors.iter().map(reason).collect();
+    Refusal::with_reasons(RefusalKind::Invalid, "the specification has mistakes", reasons)
+}
+
+pub(super) fn reason(error: &SpecError) -> Reason {
+    let text = SpecError { path: String::new(), ..error.clone() }.to_string();
+    Reason { path: Some(error.path.clone()).filter(|p| !p.is_empty()), message: text }
+}

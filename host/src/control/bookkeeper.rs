@@ -1,0 +1,58 @@
+//! Keeps the catalog true to what the running pipelines did by themselves: a component that was rolled back while
+//! its probation ran is rolled back on disk as well, so that a restart does not bring it again.
+
+use std::sync::{Arc, Weak};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+use super::host::{Shared, now_ms};
+use crate::operator::component::{Event, ExchangeState};
+
+/// Exchanges that may be waiting to be written down.
+const WAITING: usize = 1024;
+
+/// A thread that hears of every exchange. It ends when nobody can tell it anything any more.
+pub(super) struct Bookkeeper {
+    events: Sender<Event>,
+}
+
+impl Bookkeeper {
+    /// Starts it.
+    pub fn start(shared: &Arc<Shared>) -> std::io::Result<Bookkeeper> {
+        let (events, heard) = bounded(WAITING);
+        let shared = Arc::downgrade(shared);
+        std::thread::Builder::new().name("bookkeeper".into()).spawn(move || listen(&shared, &heard))?;
+        Ok(Bookkeeper { events })
+    }
+
+    /// Where a step's control tells it.
+    pub fn events(&self) -> Sender<Event> {
+        self.events.clone()
+    }
+}
+
+/// What a step's control is called: unlike steps, it is one of its kind in the host.
+pub(super) fn full_name(pipeline: &str, step: &str) -> String {
+    format!("{pipeline}/{step}")
+}
+
+fn listen(shared: &Weak<Shared>, heard: &Receiver<Event>) {
+    for event in heard {
+        let Some(shared) = shared.upgrade() else { return };
+        let ExchangeState::RolledBack { reason } = &event.exchange.state else { continue };
+        let Some((pipeline, step)) = event.step.split_once('/') else { continue };
+        tracing::warn!(pipeline, step, from = event.exchange.to.label, reason, "rolled back");
+        let entry = shared.entry(pipeline);
+        let _change = entry.changing();
+        if let Some(handle) = entry.started() {
+            let (to, from) = (&event.exchange.to.label, &event.exchange.from.label);
+            handle.job().log(format!("step `{step}`: {to} was rolled back to {from}: {reason}"));
+        }
+        let Ok(record) = shared.catalog.pipeline(pipeline) else { continue };
+        let failed = record.pins.get(step).is_some_and(|pin| pin.current.digest == event.exchange.to.digest);
+        // Not so when the exchange was taken back before it was written down, or by hand.
+        if failed && let Err(e) = shared.catalog.roll_back(pipeline, step, None, reason, now_ms()) {
+            tracing::error!(pipeline, step, "the catalog could not be told of a rollback: {e}");
+        }
+    }
+}

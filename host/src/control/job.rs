@@ -1,0 +1,135 @@
+//! From a stored pipeline to a job: every component found, compiled and bound to what its step reads, every
+//! expression typed, every column looked up. All that is wrong is told at once. Starts nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use serde_json::Value;
+
+use super::Reason;
+use super::bookkeeper::{Bookkeeper, full_name};
+use super::host::Shared;
+use crate::catalog::{Pinned, PipelineRecord};
+use crate::operator::component::{StepControl, Version};
+use crate::plan::{self, BindError, Binder, Bound, Node};
+use crate::runtime::{Job, Resources, bind_native};
+use crate::spec::{self, Format, SinkConnector, SourceConnector, Step, StepKind};
+use crate::wasm;
+
+/// Partitions of a topic that the embedded broker makes.
+const EMBEDDED_PARTITIONS: u32 = 2;
+
+impl Shared {
+    /// The job of a stored (or proposed) pipeline.
+    pub fn job(&self, record: &PipelineRecord, bookkeeper: &Bookkeeper) -> Result<Job, Vec<Reason>> {
+        let pipeline = parse(record)?;
+        self.make_topics(&pipeline);
+        let plan = plan::plan(&pipeline);
+        let mut binder = Components { shared: self, record, versions: BTreeMap::new() };
+        let schemas = plan::resolve(&plan, &pipeline, &mut binder)
+            .map_err(|errors| errors.iter().map(super::apply::reason).collect::<Vec<_>>())?;
+        let controls = binder
+            .versions
+            .into_iter()
+            .map(|(step, (version, probation))| {
+                let control = StepControl::new(full_name(&record.name, &step), version, probation)
+                    .with_events(bookkeeper.events());
+                (step, Arc::new(control))
+            })
+            .collect();
+        let resources = Resources {
+            connections: self.connections.clone(),
+            folder: self.folder(&record.name),
+            until_end: self.config.until_end,
+        };
+        Ok(Job::new(pipeline, plan, schemas, controls, resources))
+    }
+
+    /// On the embedded broker topics are there once a pipeline names them.
+    fn make_topics(&self, pipeline: &spec::Pipeline) {
+        let Some(broker) = &self.embedded else { return };
+        let read = pipeline.sources.iter().filter_map(|source| match &source.connector {
+            SourceConnector::Kafka(kafka) => Some((&kafka.connection, &kafka.topic)),
+            _ => None,
+        });
+        let written = pipeline.sinks.iter().filter_map(|sink| match &sink.connector {
+            SinkConnector::Kafka(kafka) => Some((&kafka.connection, &kafka.topic)),
+            _ => None,
+        });
+        for (_, topic) in read.chain(written).filter(|(connection, _)| *connection == "default") {
+            if let Err(e) = broker.create_topic(topic, EMBEDDED_PARTITIONS) {
+                // The pipeline will say that the topic is not there.
+                tracing::warn!("{e}");
+            }
+        }
+    }
+
+    /// The component that `pinned` names, bound to what `step` of a stored pipeline reads.
+    pub fn fitting(
+        &self,
+        record: &PipelineRecord,
+        step: &str,
+        pinned: &Pinned,
+    ) -> Result<Arc<dyn Version>, Vec<Reason>> {
+        let pipeline = parse(record)?;
+        let mut binder = Components { shared: self, record, versions: BTreeMap::new() };
+        let schemas = plan::resolve(&plan::plan(&pipeline), &pipeline, &mut binder)
+            .map_err(|errors| errors.iter().map(super::apply::reason).collect::<Vec<_>>())?;
+        let (Some(input), Some(StepKind::Wasm(wasm))) =
+            (schemas.input(step), pipeline.step(step).map(|s| &s.kind))
+        else {
+            return Err(vec![Reason::new(format!("step `{step}` runs no component"))]);
+        };
+        let reasons = |reasons: Vec<String>| reasons.into_iter().map(Reason::new).collect::<Vec<_>>();
+        Ok(self.bind(pinned, wasm, input).map_err(reasons)?)
+    }
+
+    fn bind(
+        &self,
+        pinned: &Pinned,
+        step: &spec::Wasm,
+        input: &SchemaRef,
+    ) -> Result<Arc<wasm::Bound>, Vec<String>> {
+        let largest = self.config.limits.memory_bytes;
+        if step.limits.memory_bytes as u64 > largest {
+            let asked = step.limits.memory_bytes;
+            return Err(vec![format!(
+                "limits.memory asks for {asked} bytes, the host allows {largest} (limits.memory_bytes)"
+            )]);
+        }
+        let bytes = self.catalog.component_bytes(&pinned.digest).map_err(|e| vec![e.to_string()])?;
+        let component = self.engine.compile(&bytes).map_err(|e| e.reasons)?;
+        let config: &Value = pinned.config.as_ref().unwrap_or(&step.config);
+        component.bind(input, config, &step.grant, &step.limits).map_err(|e| e.reasons)
+    }
+}
+
+fn parse(record: &PipelineRecord) -> Result<spec::Pipeline, Vec<Reason>> {
+    spec::parse(record.spec.as_bytes(), Format::Auto)
+        .map(|parsed| parsed.pipeline)
+        .map_err(|errors| errors.iter().map(super::apply::reason).collect())
+}
+
+/// Binds steps with the components that the record pins.
+struct Components<'a> {
+    shared: &'a Shared,
+    record: &'a PipelineRecord,
+    versions: BTreeMap<String, (Arc<dyn Version>, spec::Probation)>,
+}
+
+impl Binder for Components<'_> {
+    fn output(&mut self, _: &Node, step: &Step, input: &SchemaRef) -> Result<Bound, Vec<BindError>> {
+        let StepKind::Wasm(wasm) = &step.kind else { return bind_native(step, input) };
+        let Some(pin) = self.record.pins.get(&step.name) else {
+            return Err(vec![BindError::from(format!("no component is stored for `{}`", wasm.component))]);
+        };
+        let bound = self
+            .shared
+            .bind(&pin.current, wasm, input)
+            .map_err(|reasons| reasons.into_iter().map(BindError::from).collect::<Vec<_>>())?;
+        let ports = bound.output_ports().to_vec();
+        self.versions.insert(step.name.clone(), (bound, wasm.probation));
+        Ok(Bound::Ports(ports))
+    }
+}

@@ -1,0 +1,223 @@
+//! What a pipeline does, read off its record, its life and its counters at one moment.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use super::api::*;
+use super::host::{Answer, Place, Shared, ms};
+use crate::catalog::{PipelineRecord, Wanted};
+use crate::connector::{self, dead_letter_file};
+use crate::runtime::{Handle, State};
+use crate::spec::{self, DeadLetterTarget, Format, SinkConnector, SourceConnector, StepKind};
+
+impl Shared {
+    /// What the pipeline of `record` does now.
+    pub fn status(&self, record: &PipelineRecord) -> PipelineStatus {
+        let mut status = PipelineStatus {
+            name: record.name.clone(),
+            revision: record.revision,
+            desired: match record.wanted {
+                Wanted::Running => Desired::Running,
+                Wanted::Stopped => Desired::Stopped,
+            },
+            state: PipelineState::Stopped,
+            reason: None,
+            restarts: 0,
+            since_ms: record.history.back().map_or(0, |change| change.at_ms),
+            tasks: 0,
+            sources: Vec::new(),
+            steps: Vec::new(),
+            sinks: Vec::new(),
+            dead_letters: 0,
+            spec: Some(record.spec.clone()),
+        };
+        let entry = self.entry(&record.name);
+        let place = entry.place();
+        match &*place {
+            Place::Idle => {}
+            Place::Broken { reasons, at } => {
+                status.state = PipelineState::Failed;
+                status.since_ms = ms(*at);
+                let texts: Vec<String> = reasons
+                    .iter()
+                    .map(|r| r.path.as_ref().map_or(r.message.clone(), |p| format!("{p}: {}", r.message)))
+                    .collect();
+                status.reason = Some(format!("cannot start: {}", texts.join("; ")));
+            }
+            Place::Started(handle) => started(handle, &mut status),
+        }
+        status
+    }
+
+    /// The newest dead letters of a pipeline, newest first.
+    pub fn dead_letters(&self, pipeline: &str, limit: usize) -> Answer<Vec<DeadLetterView>> {
+        let record = self.catalog.pipeline(pipeline)?;
+        let target = spec::parse(record.spec.as_bytes(), Format::Auto).map(|p| p.pipeline.dead_letter);
+        let path = match target {
+            Ok(DeadLetterTarget::File(path)) => path,
+            Ok(DeadLetterTarget::Kafka { connection, topic }) => {
+                return Err(super::Refusal::new(
+                    super::RefusalKind::NotInRelease,
+                    "dead letters in a topic",
+                    format!("they are in topic `{topic}` of connection `{connection}`: read them there"),
+                ));
+            }
+            Ok(DeadLetterTarget::HostFile) | Err(_) => self.folder(pipeline).join("dead-letters.jsonl"),
+        };
+        let found = dead_letter_file::newest(&path, limit).map_err(|e| {
+            super::Refusal::new(super::RefusalKind::Internal, "dead letters cannot be read", e.to_string())
+        })?;
+        Ok(found.into_iter().map(|(id, letter)| view(id, letter)).collect())
+    }
+}
+
+fn view(id: String, letter: connector::DeadLetter) -> DeadLetterView {
+    let octets = |bytes: Option<Vec<u8>>| bytes.map(|b| Octets::new(&b));
+    DeadLetterView {
+        id,
+        at_ms: letter.at_ms as u64,
+        step: letter.step,
+        code: letter.code,
+        error: letter.message,
+        topic: letter.topic,
+        partition: letter.partition,
+        offset: letter.offset,
+        timestamp_ms: letter.timestamp_ms,
+        key: octets(letter.key),
+        value: octets(letter.value).or_else(|| letter.row.map(|row| Octets::Text(row.to_string()))),
+        headers: letter
+            .headers
+            .into_iter()
+            .map(|h| Header { name: h.name, value: octets(h.value) })
+            .collect(),
+    }
+}
+
+fn started(handle: &Handle, status: &mut PipelineStatus) {
+    let life = handle.life().snapshot();
+    let job = handle.job();
+    status.state = match life.state {
+        State::Starting => PipelineState::Starting,
+        State::Running => PipelineState::Running,
+        State::Paused => PipelineState::Paused,
+        State::Failed => PipelineState::Failed,
+        State::Stopped => PipelineState::Stopped,
+    };
+    status.reason = life.reason;
+    if let (Some(wait), Some(reason)) = (life.retry_in, &mut status.reason) {
+        reason.push_str(&format!(" (starts again in {:.1} s)", wait.as_secs_f64()));
+    }
+    status.restarts = life.restarts;
+    status.since_ms = ms(life.since);
+    let running = matches!(life.state, State::Running | State::Paused);
+    status.tasks = if running { job.task_count() as u32 } else { 0 };
+    status.dead_letters = job.metrics().dead_letters();
+    let spec = job.spec();
+    status.sources = sources(handle);
+    status.steps = spec.steps.iter().map(|step| step_status(handle, step)).collect();
+    status.sinks = spec
+        .sinks
+        .iter()
+        .map(|sink| {
+            let totals = job.metrics().node(&sink.name).totals();
+            SinkStatus {
+                name: sink.name.clone(),
+                topic: sink_place(&sink.connector),
+                rows: totals.rows_out,
+                bytes: totals.bytes,
+                errors: totals.errors,
+            }
+        })
+        .collect();
+}
+
+fn sources(handle: &Handle) -> Vec<SourceStatus> {
+    let job = handle.job();
+    let mut partitions: BTreeMap<String, Vec<PartitionStatus>> = BTreeMap::new();
+    for ((source, partition), place) in job.metrics().positions() {
+        partitions.entry(source).or_default().push(PartitionStatus {
+            partition,
+            position: place.position,
+            committed: place.committed,
+            lag: place.lag.map(|l| l.max(0) as u64),
+        });
+    }
+    job.spec()
+        .sources
+        .iter()
+        .map(|source| {
+            let totals = job.metrics().node(&source.name).totals();
+            let partitions = partitions.remove(&source.name).unwrap_or_default();
+            let lag =
+                partitions.iter().map(|p| p.lag).sum::<Option<u64>>().filter(|_| !partitions.is_empty());
+            SourceStatus {
+                name: source.name.clone(),
+                topic: source_place(&source.connector),
+                lag,
+                partitions,
+                records: totals.rows_in,
+                bytes: totals.bytes,
+                decode_errors: totals.errors,
+                watermark_ms: None,
+            }
+        })
+        .collect()
+}
+
+fn source_place(connector: &SourceConnector) -> String {
+    match connector {
+        SourceConnector::Kafka(kafka) => kafka.topic.clone(),
+        SourceConnector::File(file) => file.path.display().to_string(),
+        SourceConnector::Generate(_) => "generate".into(),
+        SourceConnector::Memory { name } => format!("memory:{name}"),
+    }
+}
+
+fn sink_place(connector: &SinkConnector) -> String {
+    match connector {
+        SinkConnector::Kafka(kafka) => kafka.topic.clone(),
+        SinkConnector::File { path, .. } => path.display().to_string(),
+        SinkConnector::Stdout => "stdout".into(),
+        SinkConnector::Blackhole => "blackhole".into(),
+        SinkConnector::Memory { name } => format!("memory:{name}"),
+    }
+}
+
+fn step_status(handle: &Handle, step: &spec::Step) -> StepStatus {
+    let job = handle.job();
+    let totals = job.metrics().node(&step.name).totals();
+    let kind = match step.kind {
+        StepKind::Union => "union",
+        StepKind::Filter { .. } => "filter",
+        StepKind::Select { .. } => "select",
+        StepKind::Route { .. } => "route",
+        StepKind::Wasm(_) => "wasm",
+    };
+    let mut status = StepStatus {
+        name: step.name.clone(),
+        kind: kind.into(),
+        rows_in: totals.rows_in,
+        rows_out: totals.rows_out,
+        errors: totals.errors,
+        busy_ms: totals.busy.as_millis() as u64,
+        ..StepStatus::default()
+    };
+    if let Some(control) = job.component(&step.name) {
+        super::swap::describe(control, &mut status);
+    }
+    status
+}
+
+/// The newest lines of a pipeline's log, oldest first.
+pub(super) fn logs(handle: &Handle, limit: usize) -> Vec<LogLine> {
+    let lines = handle.job().log_lines();
+    let skip = lines.len().saturating_sub(limit);
+    let line = |(seq, at, message): (u64, SystemTime, String)| LogLine {
+        seq,
+        at_ms: ms(at),
+        level: "info".into(),
+        step: None,
+        message,
+    };
+    lines.into_iter().skip(skip).map(line).collect()
+}

@@ -1,0 +1,216 @@
+//! Exchanging the component of a step while its pipeline runs: everything that can be checked is checked beside
+//! the running one first; what does not fit is a conflict with every reason and changes nothing.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::api::*;
+use super::host::{Answer, Entry, Host, now_ms};
+use super::{Reason, Refusal, RefusalKind};
+use crate::catalog::{Pinned, PipelineRecord};
+use crate::operator::component::{ExchangeError, ExchangeState, Exchanged, StepControl, Version};
+use crate::runtime::State;
+use crate::spec::{self, Format, StepKind, nearest};
+
+/// How long the tasks of a step may take to come between two batches.
+const EXCHANGE_PATIENCE: Duration = Duration::from_secs(30);
+
+impl Host {
+    /// Exchanges the component of a step.
+    pub fn swap(&self, pipeline: &str, step: &str, request: &SwapRequest) -> Answer<Swapped> {
+        if request.mode != SwapMode::Now {
+            return Err(Refusal::new(
+                RefusalKind::NotInRelease,
+                "this mode is not in this release",
+                "`shadow` and `canary` come later; `now` exchanges between two batches and rolls back by itself",
+            ));
+        }
+        let entry = self.known(pipeline)?;
+        let _change = entry.changing();
+        let record = self.shared.catalog.pipeline(pipeline)?;
+        let wasm = wasm_step(&record, step)?;
+        check_revision(&record, request.expect)?;
+        let found = self.shared.catalog.component(&request.reference)?;
+        let running = &record.pins[step].current;
+        let config = request.config.clone().or_else(|| running.config.clone());
+        let pinned = Pinned { digest: found.digest.clone(), reference: request.reference.clone(), config };
+        let same_config =
+            pinned.config.as_ref().unwrap_or(&wasm.config) == running.config.as_ref().unwrap_or(&wasm.config);
+        if running.digest == found.digest && same_config {
+            let label = found.label();
+            return Ok(Swapped {
+                revision: record.revision,
+                from: label.clone(),
+                to: label,
+                checkpoint: None,
+                pause_ms: 0.0,
+                noop: true,
+            });
+        }
+        let before = self.shared.catalog.component(&running.digest)?;
+        if before.world != found.world {
+            let reason =
+                format!("step `{step}` runs a {}, {} is a {}", before.world, found.label(), found.world);
+            return Err(Refusal::new(RefusalKind::Conflict, "another world", reason));
+        }
+        let version = self.fitting(&record, step, &pinned)?;
+        let exchanged = match at_work(&entry, step) {
+            Some(control) => Some(control.exchange(version, EXCHANGE_PATIENCE).map_err(refused)?),
+            None => None,
+        };
+        let kept = self.shared.catalog.swap(pipeline, step, pinned, request.expect, now_ms());
+        let kept = kept.map_err(Refusal::from);
+        if kept.is_err()
+            && let Some(control) = at_work(&entry, step)
+        {
+            // What is not durable must not run. A failure here leaves the new one until the next start.
+            let _ = control.rollback(EXCHANGE_PATIENCE);
+        }
+        Ok(answer(&*kept?, before.label(), found.label(), exchanged))
+    }
+
+    /// Goes back to the component before.
+    pub fn rollback(&self, pipeline: &str, step: &str, request: &RollbackRequest) -> Answer<Swapped> {
+        let entry = self.known(pipeline)?;
+        let _change = entry.changing();
+        let record = self.shared.catalog.pipeline(pipeline)?;
+        wasm_step(&record, step)?;
+        check_revision(&record, request.expect)?;
+        let pin = &record.pins[step];
+        let Some(previous) = &pin.previous else {
+            // Says so in the catalog's words.
+            self.shared.catalog.roll_back(pipeline, step, request.expect, "by hand", now_ms())?;
+            return Err(Refusal::new(RefusalKind::Conflict, "nothing to roll back to", "no version before"));
+        };
+        let (from, to) = (
+            self.shared.catalog.component(&pin.current.digest)?.label(),
+            self.shared.catalog.component(&previous.digest)?.label(),
+        );
+        let exchanged = match at_work(&entry, step) {
+            Some(control) => {
+                let version = self.fitting(&record, step, previous)?;
+                let direct = control.status().before.is_some_and(|before| before.is(&*version));
+                let result = if direct {
+                    control.rollback(EXCHANGE_PATIENCE)
+                } else {
+                    control.exchange(version, EXCHANGE_PATIENCE)
+                };
+                Some(result.map_err(refused)?)
+            }
+            None => None,
+        };
+        let kept = self.shared.catalog.roll_back(pipeline, step, request.expect, "by hand", now_ms())?;
+        Ok(answer(&kept, from, to, exchanged))
+    }
+
+    /// The component bound to what the step reads, or every reason why it does not fit.
+    fn fitting(&self, record: &PipelineRecord, step: &str, pinned: &Pinned) -> Answer<Arc<dyn Version>> {
+        self.shared.fitting(record, step, pinned).map_err(|reasons| {
+            let title = format!("{} does not fit step `{step}`", pinned.reference);
+            Refusal::with_reasons(RefusalKind::Conflict, title, reasons)
+        })
+    }
+}
+
+fn answer(record: &PipelineRecord, from: String, to: String, exchanged: Option<Exchanged>) -> Swapped {
+    Swapped {
+        revision: record.revision,
+        from,
+        to,
+        checkpoint: None,
+        pause_ms: exchanged.map_or(0.0, |e| e.pause.as_secs_f64() * 1e3),
+        noop: false,
+    }
+}
+
+/// The control of a step whose pipeline is not at rest.
+fn at_work(entry: &Entry, step: &str) -> Option<Arc<StepControl>> {
+    let handle = entry.started()?;
+    if handle.life().snapshot().state == State::Stopped {
+        return None;
+    }
+    handle.job().component(step).cloned()
+}
+
+fn wasm_step(record: &PipelineRecord, step: &str) -> Answer<spec::Wasm> {
+    let pipeline =
+        spec::parse(record.spec.as_bytes(), Format::Auto).map_err(|e| super::apply::invalid(&e))?.pipeline;
+    match pipeline.step(step).map(|s| &s.kind) {
+        Some(StepKind::Wasm(wasm)) if record.pins.contains_key(step) => Ok(wasm.clone()),
+        Some(_) => Err(Refusal::new(
+            RefusalKind::Conflict,
+            "not a component's step",
+            format!("step `{step}` of `{}` runs no component: there is nothing to exchange", record.name),
+        )),
+        None => {
+            let names = pipeline.steps.iter().map(|s| s.name.as_str());
+            let meant = nearest(step, names).map(|n| format!("; did you mean `{n}`?")).unwrap_or_default();
+            let reason = format!("pipeline `{}` has no step `{step}`{meant}", record.name);
+            Err(Refusal::new(RefusalKind::NotFound, "not found", reason))
+        }
+    }
+}
+
+fn check_revision(record: &PipelineRecord, expect: Option<u64>) -> Answer<()> {
+    match expect {
+        Some(expected) if expected != record.revision => Err(Refusal::new(
+            RefusalKind::Conflict,
+            "changed meanwhile",
+            format!(
+                "`{}` is at revision {}, you expect {expected}: look at it again (`sabot pipeline show {}`)",
+                record.name, record.revision, record.name
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn refused(error: ExchangeError) -> Refusal {
+    let title = "the exchange did not come about; the old version goes on";
+    match error {
+        ExchangeError::Ports { reasons, .. } => {
+            let reasons = reasons.into_iter().map(Reason::new).collect();
+            Refusal::with_reasons(RefusalKind::Conflict, title, reasons)
+        }
+        other => Refusal::new(RefusalKind::Conflict, title, other.to_string()),
+    }
+}
+
+/// Adds the component and its versions to a step's status.
+pub(super) fn describe(control: &StepControl, status: &mut StepStatus) {
+    let found = control.status();
+    let (name, version) = found.running.label.rsplit_once('@').unwrap_or((&found.running.label, ""));
+    let last_swap = found.history.last().map(|last| LastSwap {
+        from: last.from.label.clone(),
+        to: last.to.label.clone(),
+        outcome: match last.state {
+            ExchangeState::Probation => SwapOutcome::OnProbation,
+            ExchangeState::Kept | ExchangeState::Superseded => SwapOutcome::Kept,
+            ExchangeState::RolledBack { .. } => SwapOutcome::RolledBack,
+        },
+        reason: match &last.state {
+            ExchangeState::RolledBack { reason } => Some(reason.clone()),
+            _ => None,
+        },
+        at_ms: last.at_ms,
+    });
+    status.component = Some(StepComponent {
+        digest: found.running.digest.clone(),
+        name: name.to_owned(),
+        version: version.to_owned(),
+        generation: found.generation,
+        probation: found.probation.is_some(),
+        last_swap,
+    });
+    status.versions = found
+        .versions
+        .iter()
+        .map(|v| VersionStatus {
+            label: v.version.label.clone(),
+            rows_in: v.rows_in,
+            rows_out: v.rows_out,
+            errors: v.errors,
+            traps: v.traps + v.timeouts + v.invalid,
+        })
+        .collect();
+}
