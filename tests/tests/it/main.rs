@@ -6,3 +6,7 @@ mod components;
 mod harness;
 mod hostile;
 mod layout;
+mod main_path;
+mod neighbours;
+mod support;
+mod swap;

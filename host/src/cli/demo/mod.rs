@@ -1,0 +1,172 @@
+//! `sabot demo`: the main job from end to end on an embedded broker, over the admin API as a user would, with
+//! every claim checked. Orders are generated into a topic, scored by an uploaded component into another, while
+//! the component is swapped for a newer one and then for one that traps and must be rolled back by itself.
+
+mod api;
+mod audit;
+mod report;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use api::Api;
+use audit::Audit;
+use report::{Claims, Swap};
+
+/// Orders in all; the swaps come after a third and two thirds.
+const ORDERS: u64 = 60_000;
+const RATE: u64 = 5_000;
+/// How long any one thing may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Around a swap, how far to look for the longest gap between outputs.
+const AROUND: Duration = Duration::from_secs(1);
+
+/// Topics that the demo uses, with their partitions.
+pub const TOPICS: [(&str, i32); 2] = [("orders", 2), ("scored", 2)];
+
+/// Runs the demo against the host at `base`, whose connection `default` has [`TOPICS`]. Answers whether every
+/// claim held. `components` is the folder of the three scorers.
+pub fn run(base: &str, token: Option<&str>, components: &Path) -> Result<bool, String> {
+    let api = Api::new(base, token);
+    let mut audit = Audit::open("demo-scored")?;
+    let [v1, v2, trap] = upload(&api, components)?;
+    api.apply(&audit_pipeline())?;
+    api.apply(&fraud_pipeline(&v1))?;
+    api.wait_until_running(&["audit", "fraud"], PATIENCE)?;
+    api.apply(&orders_pipeline(Some(ORDERS), RATE))?;
+    say(&format!("{ORDERS} orders at {RATE} a second on their way through {v1}"));
+
+    audit.wait_for(ORDERS / 3, PATIENCE)?;
+    let mut swaps = vec![swap(&api, &v1, &v2)?];
+    audit.wait_for(ORDERS * 2 / 3, PATIENCE)?;
+    swaps.push(swap(&api, &v2, &trap)?);
+    let rolled_back = wait_for_rollback(&api, &trap)?;
+    audit.wait_for(ORDERS, PATIENCE)?;
+    audit.settle(Duration::from_secs(1))?;
+
+    let fraud = api.pipeline("fraud")?;
+    let orders = api.pipeline("orders")?;
+    let mut claims = Claims::default();
+    let produced = orders["sinks"][0]["rows"].as_u64().unwrap_or(0);
+    claims.check("every order was produced", produced == ORDERS, format!("{produced} of {ORDERS}"));
+    claims.check("no record was lost", audit.lost(ORDERS) == 0, format!("{} lost", audit.lost(ORDERS)));
+    claims.check("no record was doubled", audit.doubled() == 0, format!("{} doubled", audit.doubled()));
+    let (by_v1, by_v2) = (audit.by_model("1.0.0"), audit.by_model("2.0.0"));
+    claims.check(
+        "each was scored by version 1 or version 2, and both did some",
+        by_v1 > 0 && by_v2 > 0 && by_v1 + by_v2 == ORDERS,
+        format!("{by_v1} + {by_v2}"),
+    );
+    claims.check("the trapping version was rolled back by itself", rolled_back.is_some(), String::new());
+    let restarts = fraud["restarts"].as_u64().unwrap_or(u64::MAX);
+    let running = fraud["state"] == "running" && restarts == 0;
+    claims.check("the pipeline never stopped", running, format!("{}, {restarts} restarts", fraud["state"]));
+    report::print(&audit, &swaps, ORDERS, rolled_back.as_deref(), &claims, AROUND);
+    Ok(claims.all_hold())
+}
+
+/// Starts endless orders, slowly, for those who want to look.
+pub fn keep_going(base: &str, token: Option<&str>) -> Result<(), String> {
+    Api::new(base, token).apply(&orders_pipeline(None, RATE / 10))
+}
+
+fn say(line: &str) {
+    println!("  {line}");
+}
+
+/// Uploads the three scorers; answers their references.
+fn upload(api: &Api, components: &Path) -> Result<[String; 3], String> {
+    let mut references = Vec::new();
+    for name in ["scorer-v1", "scorer-v2", "scorer-trap"] {
+        let path = components.join(name).join("build").join(format!("{name}.wasm"));
+        let bytes = std::fs::read(&path).map_err(|e| {
+            format!("{}: {e}; `cargo xtask guests` builds it, `--components DIR` says where it is", path.display())
+        })?;
+        let started = Instant::now();
+        let pushed = api.push(&bytes)?;
+        let reference = format!("{}@{}", text(&pushed["name"]), text(&pushed["version"]));
+        let (size, ms) = (bytes.len() / 1024, started.elapsed().as_millis());
+        say(&format!("uploaded {reference} ({size} KiB, checked and compiled in {ms} ms)"));
+        references.push(reference);
+    }
+    references.try_into().map_err(|_| "three components".to_owned())
+}
+
+fn swap(api: &Api, from: &str, to: &str) -> Result<Swap, String> {
+    let at = Instant::now();
+    let swapped = api.swap("fraud", "score", to)?;
+    let pause_ms = swapped["pause_ms"].as_f64().unwrap_or(f64::NAN);
+    say(&format!("swapped {from} for {to}: revision {}, pause {pause_ms:.2} ms", swapped["revision"]));
+    Ok(Swap { from: from.to_owned(), to: to.to_owned(), at, pause_ms })
+}
+
+/// The reason with which `trap` was taken back, once it was.
+fn wait_for_rollback(api: &Api, trap: &str) -> Result<Option<String>, String> {
+    let until = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < until {
+        let fraud = api.pipeline("fraud")?;
+        let last = &fraud["steps"][0]["component"]["last_swap"];
+        if last["outcome"] == "rolled_back" && text(&last["to"]).starts_with(trap) {
+            let reason = text(&last["reason"]);
+            say(&format!("rolled back by itself: {}", reason.lines().next().unwrap_or_default()));
+            return Ok(Some(reason));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(None)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn orders_pipeline(count: Option<u64>, rate: u64) -> Value {
+    let mut generate = json!({
+        "schema": { "id": "int64", "user": "string", "amount": "float64", "at": "timestamp_ms" },
+        "columns": {
+            "id": "sequence",
+            "user": { "keys": 5000, "skew": 1.1, "prefix": "user-" },
+            "amount": { "range": [1, 1000] },
+            "at": "now",
+        },
+        "rate": rate,
+        "seed": 7,
+    });
+    if let Some(count) = count {
+        generate["count"] = json!(count);
+    }
+    let to = json!({ "from": "made", "kafka": { "topic": "orders", "key": ["user"] }, "encode": { "codec": "json" } });
+    let name = if count.is_some() { "orders" } else { "more-orders" };
+    json!({ "name": name, "sources": { "made": { "generate": generate } }, "sinks": { "orders": to } })
+}
+
+fn fraud_pipeline(scorer: &str) -> Value {
+    let schema = json!({ "id": "int64", "user": "string", "amount": "float64", "at": "timestamp_ms" });
+    json!({
+        "name": "fraud",
+        "sources": { "orders": {
+            "kafka": { "topic": "orders", "start": "earliest" },
+            "decode": { "codec": "json", "schema": schema },
+        } },
+        "steps": { "score": { "from": "orders", "wasm": scorer } },
+        "sinks": { "scored": {
+            "from": "score",
+            "kafka": { "topic": "scored", "key": ["user"] },
+            "encode": { "codec": "json" },
+        } },
+    })
+}
+
+/// Reads what came out, back into this process.
+fn audit_pipeline() -> Value {
+    json!({
+        "name": "audit",
+        "sources": { "scored": {
+            "kafka": { "topic": "scored", "start": "earliest" },
+            "decode": { "codec": "json", "schema": { "id": "int64", "model": "string" } },
+        } },
+        "sinks": { "seen": { "from": "scored", "memory": "demo-scored" } },
+    })
+}

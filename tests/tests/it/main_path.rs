@@ -1,0 +1,69 @@
+//! Kafka → component → Kafka, whole: the right rows, all of them, whoever joins, leaves or dies meanwhile.
+
+use sabot_tests::broker::{Broker, unique};
+use serde_json::json;
+
+use crate::support::*;
+
+/// Orders of the long test.
+const MANY: u64 = 1_000_000;
+
+#[test]
+fn a_million_orders_pass_a_filter_exactly_while_a_second_host_joins_and_leaves() {
+    let Some(broker) = Broker::for_test("a_million_orders_pass_a_filter") else { return };
+    let (from, large) = (broker.topic("orders", 4), (0..MANY).filter(|id| is_large(*id)).count() as i64);
+    from.produce((0..MANY).map(order));
+    for round in 1..=2 {
+        let to = broker.topic("large", 4);
+        let (first, mut second) = (host(&broker), host(&broker));
+        let steps =
+            json!({ "large": { "from": "orders", "wasm": "filter-amount", "config": { "min": 500 } } });
+        let name = unique("filter").to_lowercase();
+        let spec = orders_pipeline(&name, &from, steps, "large", &to);
+        for host in [&first, &second] {
+            push(&host.http(), "filter-amount");
+        }
+        apply(&first.http(), &spec);
+        wait_for_count(&to, large / 5);
+        apply(&second.http(), &spec);
+        wait_for_count(&to, large / 2);
+        assert!(second.stop().success(), "{}", second.stderr());
+        wait_for_count(&to, large);
+        // Whatever is still on its way would come now.
+        wait(&first.http(), &name, "caught up", |status| status["sources"][0]["lag"] == 0);
+        first.http().post(&format!("/v1/pipelines/{name}/stop"), &json!({})).expect(200);
+        let times = times_by_id(&to);
+        let lost = (0..MANY).filter(|id| is_large(*id) && !times.contains_key(id)).count();
+        let strange = times.keys().filter(|id| !is_large(**id)).count();
+        let doubled = times.values().filter(|times| **times > 1).count();
+        assert_eq!((lost, strange, doubled), (0, 0, 0), "round {round}");
+    }
+}
+
+#[test]
+fn a_host_killed_under_load_comes_back_by_itself_and_loses_nothing() {
+    let Some(broker) = Broker::for_test("a_host_killed_under_load") else { return };
+    let (from, to) = (broker.topic("orders", 2), broker.topic("scored", 2));
+    let mut host = host(&broker);
+    let scorer = push(&host.http(), "scorer-v1");
+    let name = unique("killed").to_lowercase();
+    let steps = json!({ "score": { "from": "orders", "wasm": scorer } });
+    apply(&host.http(), &orders_pipeline(&name, &from, steps, "score", &to));
+    let feeder = Feeder::start(&broker, &from, 5_000);
+    for kill in 1..=3 {
+        wait_for_count(&to, 4_000 * kill);
+        host.kill();
+        host.restart();
+    }
+    let sent = feeder.stop();
+    let status = wait(&host.http(), &name, "caught up", |status| {
+        status["state"] == "running" && status["sources"][0]["lag"] == 0
+    });
+    assert_eq!(status["desired"], "running");
+    host.http().post(&format!("/v1/pipelines/{name}/stop"), &json!({})).expect(200);
+    let times = times_by_id(&to);
+    let lost: Vec<u64> = (0..sent).filter(|id| !times.contains_key(id)).collect();
+    assert!(lost.is_empty(), "{} of {sent} lost: {:?} …", lost.len(), &lost[..lost.len().min(10)]);
+    let strange = times.keys().filter(|id| **id >= sent).count();
+    assert_eq!(strange, 0);
+}
