@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod batch;
 pub mod catalog;
+pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod connector;
