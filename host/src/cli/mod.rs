@@ -12,6 +12,7 @@ mod logs;
 mod operator;
 mod output;
 mod pipeline;
+mod run;
 mod savepoint;
 mod serve;
 mod signal;
@@ -50,6 +51,7 @@ struct Cli {
 enum Command {
     Dev(serve::DevArgs),
     Serve(serve::ServeArgs),
+    Run(run::RunArgs),
     Check(check::CheckArgs),
     Component(component::ComponentArgs),
     Pipeline(pipeline::PipelineArgs),
@@ -95,6 +97,7 @@ fn dispatch(command: &Command, output: &mut Output<'_>) -> Result<(), Failure> {
     match command {
         Command::Dev(args) => serve::dev(args, output),
         Command::Serve(args) => serve::serve(args, output),
+        Command::Run(args) => run::run(args, output),
         Command::Check(args) => check::run(args, output),
         Command::Component(args) => component::run(args, output),
         Command::Pipeline(args) => pipeline::run(args, output),

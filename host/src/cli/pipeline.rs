@@ -201,7 +201,8 @@ fn list(pipelines: &[PipelineStatus]) -> String {
     table(["NAME", "STATE", ">REVISION", ">IN", ">OUT", ">ERRORS", ">LAG", ">RESTARTS", "REASON"], rows)
 }
 
-fn show(pipeline: &PipelineStatus) -> String {
+/// A pipeline, its sources, steps and sinks.
+pub(super) fn show(pipeline: &PipelineStatus) -> String {
     let head = facts(&[
         ("name", pipeline.name.clone()),
         ("state", pipeline.state.as_str().into()),

@@ -35,13 +35,18 @@ pub struct ServeArgs {
     log: LogArgs,
 }
 
+/// The settings in `file`, or in the usual one where there is one, or none.
+pub(super) fn usual_config(file: Option<&Path>) -> Result<Config, Failure> {
+    match file {
+        Some(file) => Ok(Config::load(file)?),
+        None if Path::new(USUAL_FILE).exists() => Ok(Config::load(Path::new(USUAL_FILE))?),
+        None => Ok(Config::default()),
+    }
+}
+
 impl ServeArgs {
     fn config(&self) -> Result<Config, Failure> {
-        let mut config = match &self.config {
-            Some(file) => Config::load(file)?,
-            None if Path::new(USUAL_FILE).exists() => Config::load(Path::new(USUAL_FILE))?,
-            None => Config::default(),
-        };
+        let mut config = usual_config(self.config.as_deref())?;
         if let Some(listen) = self.listen {
             config.listen = listen;
         }
@@ -107,8 +112,7 @@ impl DevArgs {
         };
         self.log.apply_to(&mut config.log);
         if let Some(bootstrap) = &self.bootstrap {
-            let properties = [("bootstrap.servers".to_owned(), bootstrap.clone())].into();
-            config.connections.insert("default".into(), Connection { properties });
+            config.connections.insert("default".into(), Connection::of_broker(bootstrap));
         }
         Ok(config)
     }
