@@ -8,6 +8,7 @@ pub mod admin;
 pub mod batch;
 pub mod catalog;
 pub mod checkpoint;
+pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod connector;

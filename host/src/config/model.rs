@@ -96,6 +96,13 @@ pub struct Connection {
     pub properties: BTreeMap<String, String>,
 }
 
+impl Connection {
+    /// A broker that asks for nothing: `host:port`.
+    pub fn of_broker(bootstrap: &str) -> Connection {
+        Connection { properties: [("bootstrap.servers".to_owned(), bootstrap.to_owned())].into() }
+    }
+}
+
 /// Properties whose values are shown. All others may hold a secret.
 const SHOWN: [&str; 6] = [
     "bootstrap.servers",

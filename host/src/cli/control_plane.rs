@@ -1,0 +1,49 @@
+//! A host in this process: its settings, its threads for the control plane, and its graceful end. The data plane
+//! has threads of its own and never waits for these.
+
+use std::sync::Arc;
+
+use super::failure::Failure;
+use super::output::Output;
+use super::{logging, signal};
+use crate::admin;
+use crate::config::Config;
+use crate::control::Host;
+
+/// Threads that answer requests. Whatever may take long goes to blocking threads.
+const WORKERS: usize = 2;
+/// Threads that may block on the host. Above the limit of requests, with room for health checks.
+const BLOCKING: usize = 128;
+
+/// Opens a host and serves its API until a signal says stop.
+pub(super) fn serve(config: &Config, greeting: &str, output: &mut Output<'_>) -> Result<(), Failure> {
+    logging::init(&config.log)?;
+    // Before the host, so that a taken address is told before pipelines start.
+    let listener = admin::listen(config.listen).map_err(Failure::plain)?;
+    let address = listener.local_addr()?;
+    let host = Arc::new(Host::open(config)?);
+    if config.insecure && !address.ip().is_loopback() {
+        tracing::warn!("whoever reaches {address} may do everything: there are no tokens");
+    }
+    writeln!(
+        output.out,
+        "{greeting}\n  listens on http://{address}\n  data in    {}",
+        config.data_dir.display()
+    )?;
+    output.out.flush()?;
+    let served = runtime()?.block_on(admin::serve(listener, Arc::clone(&host), config, signal::stop()));
+    // Also after an error: what the pipelines have read is delivered.
+    host.shutdown();
+    Ok(served?)
+}
+
+/// The control plane's threads.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .max_blocking_threads(BLOCKING)
+        .thread_name("control")
+        .enable_all()
+        .build();
+    runtime.map_err(|e| Failure::plain(format!("cannot start threads: {e}")))
+}
