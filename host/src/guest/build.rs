@@ -79,7 +79,8 @@ fn file<T>(what: &'static str, path: &Path, result: std::io::Result<T>) -> Resul
 fn run(command: &mut Command) -> Result<Vec<u8>, BuildError> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).output();
-    let output = output.map_err(|e| BuildError::Failed { command: program.clone(), code: format!(": {e}") })?;
+    let output =
+        output.map_err(|e| BuildError::Failed { command: program.clone(), code: format!(": {e}") })?;
     if !output.status.success() {
         let code = output.status.code().map(|c| format!(" with exit code {c}")).unwrap_or_default();
         return Err(BuildError::Failed { command: program, code });
@@ -101,7 +102,14 @@ fn rust_module(folder: &Path) -> Result<Vec<u8>, BuildError> {
     let toolchain = rust(&ThisMachine)?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(folder).envs(RUST_PROFILE);
-    cargo.args(["build", "--release", "--target", WASM_TARGET, "--message-format", "json-render-diagnostics"]);
+    cargo.args([
+        "build",
+        "--release",
+        "--target",
+        WASM_TARGET,
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
     if std::env::var_os("CARGO_TARGET_DIR").is_none() {
         // Apart from the folder of native builds, which may use another compiler.
         cargo.env("CARGO_TARGET_DIR", workspace(folder).join("target/wasm"));
@@ -139,7 +147,9 @@ fn module_of(messages: &str, folder: &Path) -> Option<PathBuf> {
             && artifact["manifest_path"].as_str().is_some_and(|path| same_file(Path::new(path), &manifest))
     });
     let files = of_package.flat_map(|artifact| artifact["filenames"].as_array().cloned().unwrap_or_default());
-    files.filter_map(|name| name.as_str().map(PathBuf::from)).rfind(|p| p.extension().is_some_and(|e| e == "wasm"))
+    files
+        .filter_map(|name| name.as_str().map(PathBuf::from))
+        .rfind(|p| p.extension().is_some_and(|e| e == "wasm"))
 }
 
 fn same_file(a: &Path, b: &Path) -> bool {

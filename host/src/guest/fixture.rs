@@ -141,7 +141,9 @@ impl Fixture {
         };
         for (index, row) in file.input.iter().enumerate() {
             if let Some(unknown) = row.keys().find(|column| !file.schema.contains_key(*column)) {
-                return Err(malformed(format!("input[{index}] has the column {unknown}, which `schema` has not")));
+                return Err(malformed(format!(
+                    "input[{index}] has the column {unknown}, which `schema` has not"
+                )));
             }
         }
         if !file.groups.is_empty() && file.groups.len() != file.input.len() {
@@ -184,7 +186,10 @@ pub fn differences(fixture: &Fixture, answer: &Answer) -> Vec<String> {
         match got {
             Some((name, rows)) => compare_rows(name, expected, rows, &mut found),
             None if expected.is_empty() => {}
-            None => found.push(format!("port {port}: {} rows were expected, and there is no such port", expected.len())),
+            None => found.push(format!(
+                "port {port}: {} rows were expected, and there is no such port",
+                expected.len()
+            )),
         }
     }
     for (port, rows) in &answer.ports {
@@ -196,7 +201,9 @@ pub fn differences(fixture: &Fixture, answer: &Answer) -> Vec<String> {
     for expected in &fixture.errors {
         match answer.errors.iter().find(|got| got.row == expected.row) {
             Some(got) if got.code == expected.code => {}
-            Some(got) => found.push(format!("row {}: refused as {}, not as {}", got.row, got.code, expected.code)),
+            Some(got) => {
+                found.push(format!("row {}: refused as {}, not as {}", got.row, got.code, expected.code))
+            }
             None => found.push(format!("row {}: should be refused as {}", expected.row, expected.code)),
         }
     }
@@ -216,7 +223,9 @@ fn compare_rows(port: &str, expected: &[Row], got: &[Row], found: &mut Vec<Strin
         for (column, value) in expected {
             match got.get(column) {
                 Some(other) if same(value, other) => {}
-                Some(other) => found.push(format!("port {port}, row {index}: {column} is {other}, expected {value}")),
+                Some(other) => {
+                    found.push(format!("port {port}, row {index}: {column} is {other}, expected {value}"))
+                }
                 None => found.push(format!("port {port}, row {index}: there is no column {column}")),
             }
         }
@@ -251,9 +260,13 @@ pub struct Outcome {
 }
 
 /// Runs fixtures through a component; `run` takes one and answers what came out, or why nothing did.
-pub fn run_all(fixtures: &[Fixture], mut run: impl FnMut(&Fixture) -> Result<Answer, String>) -> Vec<Outcome> {
+pub fn run_all(
+    fixtures: &[Fixture],
+    mut run: impl FnMut(&Fixture) -> Result<Answer, String>,
+) -> Vec<Outcome> {
     let outcome = |fixture: &Fixture| {
-        let problems = run(fixture).map_or_else(|reason| vec![reason], |answer| differences(fixture, &answer));
+        let problems =
+            run(fixture).map_or_else(|reason| vec![reason], |answer| differences(fixture, &answer));
         Outcome { name: fixture.name.clone(), problems }
     };
     fixtures.iter().map(outcome).collect()
@@ -317,10 +330,7 @@ errors:
                 ("large".into(), vec![row(json!({ "id": 1.5 })), row(json!({ "id": 9, "x": [1] }))]),
                 ("other".into(), vec![row(json!({ "id": 7 }))]),
             ],
-            errors: vec![
-                Refused { row: 0, code: "b".into() },
-                Refused { row: 3, code: "c".into() },
-            ],
+            errors: vec![Refused { row: 0, code: "b".into() }, Refused { row: 3, code: "c".into() }],
         };
         let fixture = fixture(
             "

@@ -141,7 +141,10 @@ mod tests {
                 let name = format!("my-{language}-{}", template.world);
                 let folder = new(place.path(), &name, language, template.world).unwrap();
                 let component = Component::read(&folder).unwrap();
-                assert_eq!((component.name.as_str(), component.world.as_str()), (name.as_str(), template.world));
+                assert_eq!(
+                    (component.name.as_str(), component.world.as_str()),
+                    (name.as_str(), template.world)
+                );
                 assert!(!Fixture::read_all(&folder).unwrap().is_empty());
                 let source = std::fs::read_to_string(folder.join(template.source.0)).unwrap();
                 assert!(EXAMPLES.iter().all(|example| !source.contains(example)));

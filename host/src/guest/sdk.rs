@@ -71,7 +71,9 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap();
         let mut expected = below(&root, "guests/rust", &["rs", "toml"]);
         expected.extend(below(&root, "wit", &["wit"]));
-        expected.retain(|name| !name.ends_with("/tests.rs") && !name.ends_with("/testing.rs") && !name.contains("/target/"));
+        expected.retain(|name| {
+            !name.ends_with("/tests.rs") && !name.ends_with("/testing.rs") && !name.contains("/target/")
+        });
         expected.sort();
         assert_eq!(RUST.map(|(name, _)| name.to_owned()).to_vec(), expected);
         let mut expected = below(&root.join("guests/python"), "sabot_sdk", &["py"]);
