@@ -8,6 +8,7 @@ use super::output::Output;
 use super::{logging, signal};
 use crate::admin;
 use crate::config::Config;
+use crate::connector::kafka::EmbeddedBroker;
 use crate::control::Host;
 
 /// Threads that answer requests. Whatever may take long goes to blocking threads.
@@ -16,12 +17,18 @@ const WORKERS: usize = 2;
 const BLOCKING: usize = 128;
 
 /// Opens a host and serves its API until a signal says stop.
-pub(super) fn serve(config: &Config, greeting: &str, output: &mut Output<'_>) -> Result<(), Failure> {
+/// `embedded` is the connection `default` then.
+pub(super) fn serve(
+    config: &Config,
+    greeting: &str,
+    embedded: Option<Arc<EmbeddedBroker>>,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
     logging::init(&config.log)?;
     // Before the host, so that a taken address is told before pipelines start.
     let listener = admin::listen(config.listen).map_err(Failure::plain)?;
     let address = listener.local_addr()?;
-    let host = Arc::new(Host::open(config)?);
+    let host = Arc::new(Host::open_with(config, embedded)?);
     if config.insecure && !address.ip().is_loopback() {
         tracing::warn!("whoever reaches {address} may do everything: there are no tokens");
     }

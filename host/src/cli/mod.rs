@@ -6,7 +6,9 @@ mod client;
 mod component;
 mod control_plane;
 mod dead_letter;
+mod demo;
 mod failure;
+mod guest;
 mod logging;
 mod logs;
 mod operator;
@@ -49,10 +51,15 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Demo(demo::DemoArgs),
     Dev(serve::DevArgs),
     Serve(serve::ServeArgs),
     Run(run::RunArgs),
     Check(check::CheckArgs),
+    New(guest::NewArgs),
+    Build(guest::BuildArgs),
+    Test(guest::TestArgs),
+    Inspect(guest::InspectArgs),
     Component(component::ComponentArgs),
     Pipeline(pipeline::PipelineArgs),
     Operator(operator::OperatorArgs),
@@ -95,10 +102,15 @@ pub fn run(args: impl IntoIterator<Item = OsString>, output: &mut Output<'_>) ->
 
 fn dispatch(command: &Command, output: &mut Output<'_>) -> Result<(), Failure> {
     match command {
+        Command::Demo(args) => demo::command(args, output),
         Command::Dev(args) => serve::dev(args, output),
         Command::Serve(args) => serve::serve(args, output),
         Command::Run(args) => run::run(args, output),
         Command::Check(args) => check::run(args, output),
+        Command::New(args) => guest::new(args, output),
+        Command::Build(args) => guest::build(args, output),
+        Command::Test(args) => guest::test(args, output),
+        Command::Inspect(args) => guest::inspect(args, output),
         Command::Component(args) => component::run(args, output),
         Command::Pipeline(args) => pipeline::run(args, output),
         Command::Operator(args) => operator::run(args, output),

@@ -53,6 +53,7 @@ pub(super) fn run(args: &RunArgs, output: &mut Output<'_>) -> Result<(), Failure
     }
     logging::init(&config.log)?;
     let passing = tempfile::tempdir()?;
+    config.local_components = true;
     config.data_dir = args.data_dir.clone().unwrap_or_else(|| passing.path().to_owned());
     foreground(&config, &bytes, args.until_end, output)
 }

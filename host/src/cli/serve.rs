@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -10,6 +11,7 @@ use super::failure::Failure;
 use super::logging::LogArgs;
 use super::output::Output;
 use crate::config::{Config, Connection};
+use crate::connector::kafka::EmbeddedBroker;
 
 /// Where settings are looked for when the command line does not say.
 const USUAL_FILE: &str = "sabot.yaml";
@@ -76,7 +78,7 @@ impl ServeArgs {
 pub(super) fn serve(args: &ServeArgs, output: &mut Output<'_>) -> Result<(), Failure> {
     let config = args.config()?;
     let greeting = format!("sabot {}", env!("CARGO_PKG_VERSION"));
-    control_plane::serve(&config, &greeting, output)
+    control_plane::serve(&config, &greeting, None, output)
 }
 
 /// Run a host at a desk: on the loopback address, without tokens, with a broker inside
@@ -121,7 +123,14 @@ impl DevArgs {
 pub(super) fn dev(args: &DevArgs, output: &mut Output<'_>) -> Result<(), Failure> {
     let config = args.config()?;
     let greeting = format!("sabot {}, for development", env!("CARGO_PKG_VERSION"));
-    control_plane::serve(&config, &greeting, output)
+    let embedded = match args.bootstrap {
+        Some(_) => None,
+        None => Some(Arc::new(EmbeddedBroker::start().map_err(Failure::plain)?)),
+    };
+    if let Some(broker) = &embedded {
+        output.note(&format!("broker at {}. {}", broker.bootstrap(), EmbeddedBroker::limits()))?;
+    }
+    control_plane::serve(&config, &greeting, embedded, output)
 }
 
 #[cfg(test)]

@@ -19,8 +19,6 @@ pub struct Config {
     pub tokens: Vec<Token>,
     /// Everybody who reaches the address may do everything. Never from the file, only from the command line.
     pub insecure: bool,
-    /// Pipelines stop once they have caught up. Never from the file, only from the command line.
-    pub until_end: bool,
     /// Components may be named by a path on this machine. Never from the file, only from the command line.
     pub local_components: bool,
     /// Brokers and credentials by name.
@@ -38,7 +36,6 @@ impl Default for Config {
             data_dir: PathBuf::from("sabot-data"),
             tokens: Vec::new(),
             insecure: false,
-            until_end: false,
             local_components: false,
             connections: BTreeMap::new(),
             limits: Limits::default(),

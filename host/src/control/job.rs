@@ -38,11 +38,8 @@ impl Shared {
                 (step, Arc::new(control))
             })
             .collect();
-        let resources = Resources {
-            connections: self.connections.clone(),
-            folder: self.folder(&record.name),
-            until_end: self.config.until_end,
-        };
+        let resources =
+            Resources { connections: self.connections.clone(), folder: self.folder(&record.name) };
         Ok(Job::new(pipeline, plan, schemas, controls, resources))
     }
 

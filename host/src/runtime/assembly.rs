@@ -17,7 +17,6 @@ use super::metrics::PipelineMetrics;
 use super::native;
 use super::run::BARRIERS_AT_ONCE;
 use super::task::{Command, Event, Feed, Task};
-use super::until_end::UntilEnd;
 use super::walker::{Edge, Role, Walker, WalkerNode};
 use crate::codec::Decoder;
 use crate::connector::kafka::Connections;
@@ -36,8 +35,6 @@ pub struct Resources {
     pub connections: Connections,
     /// Folder of this pipeline's own files: progress of local sources, dead letters.
     pub folder: PathBuf,
-    /// Whether sources end once they have caught up.
-    pub until_end: bool,
 }
 
 /// A pipeline ready to run: everything is checked, nothing is started.
@@ -187,7 +184,7 @@ impl Job {
         Ok((tasks, commands))
     }
 
-    fn source_input(&self, mut partition: Partition) -> Result<SourceInput, String> {
+    fn source_input(&self, partition: Partition) -> Result<SourceInput, String> {
         let name = &partition.source;
         let source = self.spec.source(name).ok_or_else(|| format!("no source `{name}`"))?;
         let decoder = source.decode.as_ref().map(Decoder::new).transpose();
@@ -196,9 +193,6 @@ impl Job {
             .event_time
             .as_ref()
             .map(|time| (time.column.clone(), BoundedOutOfOrder::new(time.out_of_order.as_millis() as i64)));
-        if self.resources.until_end {
-            partition.reader = Box::new(UntilEnd(partition.reader));
-        }
         let metrics = Arc::clone(&self.metrics);
         Ok(SourceInput::new(partition, decoder, event_time, source.batch_rows, metrics))
     }

@@ -21,7 +21,6 @@ mod metrics;
 mod native;
 mod run;
 mod task;
-mod until_end;
 mod walker;
 
 pub use assembly::{Job, Resources};

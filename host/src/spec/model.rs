@@ -344,6 +344,12 @@ pub struct WasmLimits {
     pub emit_bytes: usize,
 }
 
+impl Default for WasmLimits {
+    fn default() -> Self {
+        WasmLimits { memory_bytes: 64 << 20, batch_timeout: Duration::from_secs(1), emit_bytes: 64 << 20 }
+    }
+}
+
 /// An output.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sink {

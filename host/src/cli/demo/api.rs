@@ -7,25 +7,21 @@ use serde_json::{Value, json};
 /// A host's admin API.
 pub(super) struct Api {
     base: String,
-    token: Option<String>,
     agent: ureq::Agent,
 }
 
 impl Api {
-    pub fn new(base: &str, token: Option<&str>) -> Self {
+    pub fn new(base: &str) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(Duration::from_secs(120)))
             .build();
-        Api { base: base.to_owned(), token: token.map(str::to_owned), agent: config.into() }
+        Api { base: base.to_owned(), agent: config.into() }
     }
 
     fn send(&self, method: &str, path: &str, kind: &str, body: &[u8]) -> Result<Value, String> {
         let url = format!("{}{path}", self.base);
-        let mut request = ureq::http::Request::builder().method(method).uri(&url).header("content-type", kind);
-        if let Some(token) = &self.token {
-            request = request.header("authorization", format!("Bearer {token}"));
-        }
+        let request = ureq::http::Request::builder().method(method).uri(&url).header("content-type", kind);
         let request = request.body(body).map_err(|e| e.to_string())?;
         let mut response = self.agent.run(request).map_err(|e| format!("{method} {url}: {e}"))?;
         let status = response.status();

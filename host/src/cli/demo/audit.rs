@@ -32,7 +32,9 @@ impl Audit {
             let left = until.saturating_duration_since(Instant::now());
             match self.arrived.recv_timeout(left) {
                 Ok(arrived) => self.count(&arrived)?,
-                Err(_) => return Err(format!("{} of {outputs} orders came out in {patience:?}", self.outputs)),
+                Err(_) => {
+                    return Err(format!("{} of {outputs} orders came out in {patience:?}", self.outputs));
+                }
             }
         }
         Ok(())
@@ -49,7 +51,9 @@ impl Audit {
     fn count(&mut self, arrived: &Arrived) -> Result<(), String> {
         let ids = arrived.rows.column_by_name("id").and_then(|c| c.as_primitive_opt::<Int64Type>());
         let models = arrived.rows.column_by_name("model").and_then(|c| c.as_string_opt::<i32>());
-        let (Some(ids), Some(models)) = (ids, models) else { return Err("scored orders without id or model".into()) };
+        let (Some(ids), Some(models)) = (ids, models) else {
+            return Err("scored orders without id or model".into());
+        };
         for (id, model) in ids.values().iter().zip(models) {
             let id = usize::try_from(*id).map_err(|_| "a negative id")?;
             if self.times.len() <= id {

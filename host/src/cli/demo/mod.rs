@@ -6,14 +6,26 @@ mod api;
 mod audit;
 mod report;
 
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use clap::Args;
+
 use api::Api;
 use audit::Audit;
 use report::{Claims, Swap};
+
+use super::failure::Failure;
+use super::output::Output;
+use super::{control_plane, logging};
+use crate::admin;
+use crate::config::{Config, Log};
+use crate::connector::kafka::EmbeddedBroker;
+use crate::control::Host;
 
 /// Orders in all; the swaps come after a third and two thirds.
 const ORDERS: u64 = 60_000;
@@ -23,13 +35,66 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Around a swap, how far to look for the longest gap between outputs.
 const AROUND: Duration = Duration::from_secs(1);
 
-/// Topics that the demo uses, with their partitions.
-pub const TOPICS: [(&str, i32); 2] = [("orders", 2), ("scored", 2)];
+/// Run the main job on an embedded broker, with two swaps under load, and check every claim
+///
+/// Needs nothing else. Exit code 0 only if everything that is printed was checked and held.
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// Leave the host running at the end, to look at
+    #[arg(long)]
+    keep: bool,
+    /// Address of the API
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
+    listen: SocketAddr,
+    /// Folder with the components scorer-v1, scorer-v2 and scorer-trap
+    #[arg(long, value_name = "DIR", default_value = "examples/fraud")]
+    components: PathBuf,
+}
 
-/// Runs the demo against the host at `base`, whose connection `default` has [`TOPICS`]. Answers whether every
-/// claim held. `components` is the folder of the three scorers.
-pub fn run(base: &str, token: Option<&str>, components: &Path) -> Result<bool, String> {
-    let api = Api::new(base, token);
+pub(super) fn command(args: &DemoArgs, output: &mut Output<'_>) -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let config = Config {
+        listen: args.listen,
+        data_dir: folder.path().to_owned(),
+        insecure: true,
+        log: Log { level: "off".into(), ..Log::default() },
+        ..Config::default()
+    };
+    logging::init(&config.log)?;
+    let broker = Arc::new(EmbeddedBroker::start().map_err(Failure::plain)?);
+    let listener = admin::listen(config.listen).map_err(Failure::plain)?;
+    let base = format!("http://{}", listener.local_addr()?);
+    output
+        .note(&format!("Sabot demo\n  broker {}, embedded\n  API and page at {base}", broker.bootstrap()))?;
+    let host = Arc::new(Host::open_with(&config, Some(broker))?);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let runtime = control_plane::runtime()?;
+    let (served, settings) = (Arc::clone(&host), config.clone());
+    let server = runtime.spawn(async move {
+        let stopped = async { drop(stopped.await) };
+        admin::serve(listener, served, &settings, stopped).await
+    });
+    let held =
+        run(&base, &args.components).map_err(|reason| Failure::new("the demo could not be run", reason));
+    if args.keep && held.is_ok() {
+        keep_going(&base).map_err(|e| Failure::new("the demo could not go on", e))?;
+        output.note(&format!("\nleft running at {base}; Ctrl-C ends it"))?;
+        runtime.block_on(super::signal::stop());
+    }
+    // Gone when serving has ended by itself.
+    let _ = stop.send(());
+    host.shutdown();
+    let _ = runtime.block_on(server);
+    match held? {
+        true => Ok(()),
+        false => Err(Failure::plain("a claim did not hold")),
+    }
+}
+
+/// Runs the demo against the host at `base`. Answers whether every claim held. `components` is the folder of the
+/// three scorers.
+fn run(base: &str, components: &Path) -> Result<bool, String> {
+    let api = Api::new(base);
     let mut audit = Audit::open("demo-scored")?;
     let [v1, v2, trap] = upload(&api, components)?;
     api.apply(&audit_pipeline())?;
@@ -68,8 +133,8 @@ pub fn run(base: &str, token: Option<&str>, components: &Path) -> Result<bool, S
 }
 
 /// Starts endless orders, slowly, for those who want to look.
-pub fn keep_going(base: &str, token: Option<&str>) -> Result<(), String> {
-    Api::new(base, token).apply(&orders_pipeline(None, RATE / 10))
+fn keep_going(base: &str) -> Result<(), String> {
+    Api::new(base).apply(&orders_pipeline(None, RATE / 10))
 }
 
 fn say(line: &str) {
@@ -82,7 +147,10 @@ fn upload(api: &Api, components: &Path) -> Result<[String; 3], String> {
     for name in ["scorer-v1", "scorer-v2", "scorer-trap"] {
         let path = components.join(name).join("build").join(format!("{name}.wasm"));
         let bytes = std::fs::read(&path).map_err(|e| {
-            format!("{}: {e}; `cargo xtask guests` builds it, `--components DIR` says where it is", path.display())
+            format!(
+                "{}: {e}; `cargo xtask guests` builds it, `--components DIR` says where it is",
+                path.display()
+            )
         })?;
         let started = Instant::now();
         let pushed = api.push(&bytes)?;

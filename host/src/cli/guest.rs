@@ -1,0 +1,203 @@
+//! `sabot new`, `build`, `test` and `inspect`: a component from its source to the answers it gives, without a host.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use super::output::{Format, Output};
+use crate::batch::RawRecords;
+use crate::codec::{Decoder, Encoded, Encoder};
+use crate::control::Reason;
+use crate::guest::fixture::{Answer, Fixture, Refused, Row, run_all};
+use crate::guest::{build as builder, scaffold};
+use crate::spec;
+use crate::wasm::{Component, Engine, EngineOptions, run_once};
+
+/// Start a new component
+///
+/// Makes the folder NAME with a component that builds and passes its own tests.
+#[derive(Args, Debug)]
+pub struct NewArgs {
+    /// Its name, and the folder's
+    name: String,
+    /// rust, c or python
+    #[arg(long)]
+    lang: String,
+    /// filter, map, flat-map, aggregate, scalar or agent
+    #[arg(long)]
+    world: String,
+}
+
+pub(super) fn new(args: &NewArgs, output: &mut Output<'_>) -> Result<(), Failure> {
+    let folder = scaffold::new(Path::new("."), &args.name, &args.lang, &args.world)
+        .map_err(|e| Failure::plain(e.to_string()))?;
+    output.note(&format!("made {}; next: sabot build {0} && sabot test {0}", folder.display()))
+}
+
+/// Build a component, into DIR/build/NAME.wasm
+#[derive(Args, Debug)]
+pub struct BuildArgs {
+    /// Folder of the component, where its component.toml is
+    #[arg(value_name = "DIR", default_value = ".")]
+    folder: PathBuf,
+}
+
+pub(super) fn build(args: &BuildArgs, output: &mut Output<'_>) -> Result<(), Failure> {
+    let built = builder::build(&args.folder).map_err(|e| Failure::plain(e.to_string()))?;
+    let size = std::fs::metadata(&built)?.len();
+    output.note(&format!("built {} ({})", built.display(), super::output::size(size)))
+}
+
+/// Run a component on the fixtures of its folder and compare what comes out
+///
+/// A fixture is a file in DIR/tests with a configuration, a schema, input rows and the rows and errors expected.
+#[derive(Args, Debug)]
+pub struct TestArgs {
+    /// Folder of the component, or its file; fixtures are in the folder's tests/
+    #[arg(value_name = "DIR|FILE.wasm", default_value = ".")]
+    target: PathBuf,
+}
+
+pub(super) fn test(args: &TestArgs, output: &mut Output<'_>) -> Result<(), Failure> {
+    let (file, folder) = if args.target.is_dir() {
+        let file = builder::build(&args.target).map_err(|e| Failure::plain(e.to_string()))?;
+        (file, args.target.clone())
+    } else {
+        // FILE.wasm is DIR/build/NAME.wasm, or lies beside tests/.
+        let parent = args.target.parent().unwrap_or(Path::new("."));
+        let above = parent.parent().filter(|_| parent.ends_with("build"));
+        (args.target.clone(), above.unwrap_or(parent).to_owned())
+    };
+    let fixtures = Fixture::read_all(&folder).map_err(|e| Failure::plain(e.to_string()))?;
+    if fixtures.is_empty() {
+        return Err(Failure::plain(format!("{} has no fixtures in tests/", folder.display())));
+    }
+    let component = compile(&file)?;
+    let outcomes = run_all(&fixtures, |fixture| answer(&component, fixture));
+    for outcome in &outcomes {
+        let verdict = if outcome.problems.is_empty() { "ok" } else { "FAILED" };
+        output.note(&format!("{} … {verdict}", outcome.name))?;
+    }
+    let reason = |name: &str, problem: &String| Reason::at(name, problem.clone());
+    let reasons: Vec<Reason> =
+        outcomes.iter().flat_map(|o| o.problems.iter().map(|p| reason(&o.name, p))).collect();
+    let failed = outcomes.iter().filter(|o| !o.problems.is_empty()).count();
+    if failed > 0 {
+        return Err(Failure::Refused {
+            title: format!("{failed} of {} fixtures failed", outcomes.len()),
+            reasons,
+        });
+    }
+    output.note(&format!("{} passed", outcomes.len()))
+}
+
+/// Show what a component is: its manifest, imports, size
+#[derive(Args, Debug)]
+pub struct InspectArgs {
+    /// The component
+    #[arg(value_name = "FILE.wasm")]
+    file: PathBuf,
+    /// How to print
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    output: Format,
+}
+
+pub(super) fn inspect(args: &InspectArgs, output: &mut Output<'_>) -> Result<(), Failure> {
+    let component = compile(&args.file)?;
+    let (manifest, inspection) = (component.manifest(), component.inspection());
+    let found = json!({ "digest": component.digest(), "manifest": manifest, "inspection": inspection });
+    output.answer(args.output, &found, |_| {
+        let columns = serde_json::to_string(&manifest.columns).unwrap_or_default();
+        super::output::facts(&[
+            ("component", manifest.label()),
+            ("world", manifest.world.name().to_owned()),
+            ("digest", component.digest().to_owned()),
+            ("size", super::output::size(inspection.size as u64)),
+            ("columns", columns),
+            ("capabilities", manifest.capabilities.join(", ")),
+            ("imports", inspection.imports.join(", ")),
+            ("exports", inspection.exports.join(", ")),
+        ])
+    })
+}
+
+fn compile(file: &Path) -> Result<Arc<Component>, Failure> {
+    let bytes = super::read_file(file)?;
+    let engine = Engine::new(&EngineOptions { cache: None, ..EngineOptions::default() })
+        .map_err(|e| Failure::plain(format!("the WebAssembly engine: {e}")))?;
+    engine.compile(&bytes).map_err(|e| Failure::Refused {
+        title: format!("{} is not a component that can run here", file.display()),
+        reasons: e.reasons.into_iter().map(Reason::new).collect(),
+    })
+}
+
+/// What a component answers to a fixture.
+fn answer(component: &Arc<Component>, fixture: &Fixture) -> Result<Answer, String> {
+    let source = source(fixture)?;
+    let rows = rows(&source, &fixture.input)?;
+    let run = run_once(component, &source.schema, &fixture.config, &spec::WasmLimits::default(), &[rows])
+        .map_err(|e| e.reasons.join("; "))?;
+    let mut ports: Vec<(String, Vec<Row>)> =
+        run.ports.iter().map(|(name, _)| (name.clone(), Vec::new())).collect();
+    if ports.is_empty() {
+        ports.push((spec::PORT_MAIN.to_owned(), Vec::new()));
+    }
+    for (port, batch) in &run.batches {
+        let to = ports.get_mut(*port).ok_or_else(|| format!("port {port} was not agreed on"))?;
+        to.1.extend(as_json(batch)?);
+    }
+    let errors =
+        run.errors.iter().map(|e| Refused { row: e.row as usize, code: e.code.to_string() }).collect();
+    Ok(Answer { ports, errors })
+}
+
+/// A source with the fixture's columns, as a pipeline would write them.
+fn source(fixture: &Fixture) -> Result<spec::Source, String> {
+    let pipeline = json!({
+        "name": "fixture",
+        "sources": { "rows": { "memory": { "name": "rows", "schema": fixture.schema } } },
+        "sinks": { "out": { "from": "rows", "blackhole": {} } },
+    });
+    let parsed = spec::parse(pipeline.to_string().as_bytes(), spec::Format::Json).map_err(|errors| {
+        let texts: Vec<String> =
+            errors.iter().map(|e| e.to_string().replace("sources.rows.memory.", "")).collect();
+        texts.join("; ")
+    })?;
+    parsed.pipeline.sources.into_iter().next().ok_or_else(|| "no columns".to_owned())
+}
+
+fn rows(source: &spec::Source, input: &[Row]) -> Result<RecordBatch, String> {
+    let schema = SchemaRef::clone(&source.schema);
+    let mut decoder = Decoder::new(&spec::Decode { codec: spec::Codec::Json, schema })?;
+    let mut raw = RawRecords::with_capacity("fixture".into(), 0, input.len(), 1024);
+    for (number, row) in input.iter().enumerate() {
+        let text = serde_json::to_vec(row).map_err(|e| e.to_string())?;
+        raw.push(number as i64, None, None, Some(&text));
+    }
+    let decoded = decoder.decode(&raw);
+    match decoded.errors.first() {
+        Some(error) => Err(format!("input row {}: {}", error.index, error.message)),
+        None => Ok(decoded.rows),
+    }
+}
+
+fn as_json(batch: &RecordBatch) -> Result<Vec<Row>, String> {
+    let encode = spec::Encode { codec: spec::Codec::Json, columns: None };
+    let mut encoder = Encoder::new(&encode, &batch.schema())?;
+    let mut encoded = Encoded::default();
+    encoder.encode(batch, &mut encoded);
+    if let Some(error) = encoded.errors.first() {
+        return Err(format!("output row {}: {}", error.index, error.message));
+    }
+    (0..batch.num_rows())
+        .map(|row| match serde_json::from_slice(encoded.row(row)).map_err(|e| e.to_string())? {
+            Value::Object(row) => Ok(row),
+            other => Err(format!("a row is no object: {other}")),
+        })
+        .collect()
+}
