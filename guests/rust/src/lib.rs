@@ -30,6 +30,9 @@
 //!
 //! The crate knows the interface (`wit/`) and Arrow's types, nothing of the host.
 
+#[cfg(test)]
+extern crate self as sabot_sdk;
+
 #[cfg(feature = "arrow")]
 pub mod arrow;
 #[doc(hidden)]
@@ -40,6 +43,8 @@ pub mod ipc;
 mod manifest;
 pub mod operator;
 pub mod row;
+#[cfg(test)]
+mod testing;
 #[doc(hidden)]
 pub mod world;
 

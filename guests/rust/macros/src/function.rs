@@ -76,6 +76,7 @@ pub(crate) fn expand(world: World, options: Options, function: ItemFn) -> Result
         return Err(Error::new_spanned(extends, "only `map` and `flat_map` can extend their input row"));
     }
     let fn_name = &function.sig.ident;
+    let visibility = &function.vis;
     let operator = format_ident!("{}Operator", camel(&fn_name.to_string()));
     let doc = format!("The operator around [`{fn_name}`].");
     let manifest = manifest(&options, fn_name, &signature.row);
@@ -96,7 +97,7 @@ pub(crate) fn expand(world: World, options: Options, function: ItemFn) -> Result
         #function
 
         #[doc = #doc]
-        pub struct #operator {
+        #visibility struct #operator {
             #[allow(dead_code)]
             config: #config,
             #output_field

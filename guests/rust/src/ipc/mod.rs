@@ -16,6 +16,8 @@ mod encode;
 mod flat;
 mod message;
 mod schema;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use encode::Message;
 pub(crate) use message::{BatchLayout, Part, bitmap_len};

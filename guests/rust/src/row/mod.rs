@@ -5,6 +5,8 @@ mod build;
 mod cell;
 mod output;
 mod read;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use build::{
