@@ -23,8 +23,11 @@ pub trait Operator: Sized + 'static {
     fn bind(inputs: &[Port], config: Self::Config) -> Result<Self, OpError>;
 
     /// The ports it emits to, once it is bound.
-    fn outputs(&self) -> Vec<Port> {
-        Vec::new()
+    ///
+    /// # Errors
+    /// A column has a type that does not cross the boundary.
+    fn outputs(&self) -> Result<Vec<Port>, OpError> {
+        Ok(Vec::new())
     }
 
     /// Before the first batch.

@@ -112,7 +112,7 @@ fn bind<T: Slot>(inputs: Vec<wit::Port>, config: &str) -> Result<Vec<wit::Port>,
     }
     let operator = T::bind(&ports, config)?;
     let mut outputs = Vec::new();
-    for port in operator.outputs() {
+    for port in operator.outputs()? {
         let schema = ipc::encode_schema(&port.schema)
             .map_err(|e| OpError::Schema(format!("output {}: {e}", port.name)))?;
         outputs.push(wit::Port { name: port.name, schema });

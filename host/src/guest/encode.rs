@@ -1,8 +1,9 @@
 //! A core module and the name of a world make a component. Pure: bytes in, bytes out. It must not know how the
 //! module was compiled, nor run anything.
 
+use std::fmt::Debug;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
-use wit_parser::{Resolve, SourceMap};
+use wit_parser::{PackageId, Resolve, SourceMap, WorldId};
 
 /// The WIT package as the host speaks it, file by file.
 pub const WIT: [(&str, &str); 3] = [
@@ -39,7 +40,7 @@ pub enum EncodeError {
 ///
 /// # Errors
 /// [`EncodeError::Wit`]: the WIT that was compiled in does not parse, which tests rule out.
-pub fn resolve() -> Result<(Resolve, wit_parser::PackageId), EncodeError> {
+pub fn resolve() -> Result<(Resolve, PackageId), EncodeError> {
     let mut sources = SourceMap::default();
     for (name, text) in WIT {
         sources.push_str(name, text);
@@ -50,22 +51,30 @@ pub fn resolve() -> Result<(Resolve, wit_parser::PackageId), EncodeError> {
     Ok((resolve, package))
 }
 
+/// That there is a world of that name.
+///
+/// # Errors
+/// There is none; the text names those that there are.
+pub fn world_id(world: &str) -> Result<(Resolve, WorldId), EncodeError> {
+    let (resolve, package) = resolve()?;
+    let worlds = &resolve.packages[package].worlds;
+    match worlds.get(world) {
+        Some(&id) => Ok((resolve, id)),
+        None => {
+            let known = worlds.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            Err(EncodeError::World { world: world.into(), known })
+        }
+    }
+}
+
 /// Makes a component of a core module. A module that imports nothing of WASI gives a component that imports nothing
 /// but the interfaces of its world which it calls.
 ///
 /// # Errors
 /// The world is unknown, or the module's imports and exports are not those of the world.
 pub fn encode(module: &[u8], world: &str) -> Result<Vec<u8>, EncodeError> {
-    let (resolve, package) = resolve()?;
-    let worlds = &resolve.packages[package].worlds;
-    let Some(&id) = worlds.get(world) else {
-        let known = worlds.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        return Err(EncodeError::World { world: world.into(), known });
-    };
-    let fail = |error: &dyn std::fmt::Debug| EncodeError::Module {
-        world: world.into(),
-        reason: format!("{error:?}"),
-    };
+    let (resolve, id) = world_id(world)?;
+    let fail = |error: &dyn Debug| EncodeError::Module { world: world.into(), reason: format!("{error:?}") };
     let mut module = module.to_vec();
     embed_component_metadata(&mut module, &resolve, id, StringEncoding::UTF8).map_err(|e| fail(&e))?;
     let encoder = ComponentEncoder::default().validate(true).module(&module).map_err(|e| fail(&e))?;

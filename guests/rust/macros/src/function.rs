@@ -79,7 +79,7 @@ pub(crate) fn expand(world: World, options: Options, function: ItemFn) -> Result
     let visibility = &function.vis;
     let operator = format_ident!("{}Operator", camel(&fn_name.to_string()));
     let doc = format!("The operator around [`{fn_name}`].");
-    let manifest = manifest(&options, fn_name, &signature.row);
+    let manifest = manifest(&options, &signature.row);
     let config = signature.config.clone().unwrap_or_else(|| parse_quote!(::sabot_sdk::NoConfig));
     let row = &signature.row;
     let (output_field, output_new, outputs) = output(world, &signature, fn_name);
@@ -115,7 +115,7 @@ pub(crate) fn expand(world: World, options: Options, function: ItemFn) -> Result
                 Ok(#operator { config, #output_new })
             }
 
-            fn outputs(&self) -> Vec<::sabot_sdk::Port> {
+            fn outputs(&self) -> Result<Vec<::sabot_sdk::Port>, ::sabot_sdk::OpError> {
                 #outputs
             }
         }
@@ -126,9 +126,8 @@ pub(crate) fn expand(world: World, options: Options, function: ItemFn) -> Result
     })
 }
 
-fn manifest(options: &Options, fn_name: &Ident, row: &Type) -> TokenStream {
-    let default_name = fn_name.to_string().replace('_', "-");
-    let name = options.name.as_ref().map_or_else(|| quote!(#default_name), |n| quote!(#n));
+fn manifest(options: &Options, row: &Type) -> TokenStream {
+    let name = options.name.as_ref().map_or_else(|| quote!(env!("CARGO_PKG_NAME")), |n| quote!(#n));
     let version = options.version.as_ref().map_or_else(|| quote!(env!("CARGO_PKG_VERSION")), |v| quote!(#v));
     let config_schema = options.config_schema.as_ref().map(|s| quote!(.config_schema(#s)));
     let extends = options.extends.is_some();
@@ -146,9 +145,9 @@ fn manifest(options: &Options, fn_name: &Ident, row: &Type) -> TokenStream {
 
 /// The field of the operator that holds its output, how it is made, and what `outputs` answers.
 fn output(world: World, signature: &Signature, fn_name: &Ident) -> (TokenStream, TokenStream, TokenStream) {
-    let ports = quote!(vec![self.output.port()]);
+    let ports = quote!(Ok(vec![self.output.port()]));
     match (world, &signature.emits) {
-        (World::Filter, _) => (quote!(), quote!(), quote!(Vec::new())),
+        (World::Filter, _) => (quote!(), quote!(), quote!(Ok(Vec::new()))),
         (World::FlatMap, Some(emits)) => {
             let emits = with_static(emits);
             (

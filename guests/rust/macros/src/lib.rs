@@ -30,7 +30,7 @@ fn function(world: function::World, options: TokenStream, item: TokenStream) -> 
 /// A component of the world `filter` from a function `fn(Row) -> bool` or `fn(Row, &Config) -> bool`.
 ///
 /// It may return `Result<bool, E>`, where `E` is a `RowError` or any standard error. Options, all optional:
-/// `name = "…"` (default: the function's), `version = "…"` (default: the crate's), `config_schema = "…"` (JSON
+/// `name = "…"` and `version = "…"` (default: the crate's), `config_schema = "…"` (JSON
 /// Schema), `nondeterministic`, `clock`, `entropy`.
 #[proc_macro_attribute]
 pub fn filter(options: TokenStream, item: TokenStream) -> TokenStream {

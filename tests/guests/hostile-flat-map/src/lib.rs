@@ -36,8 +36,8 @@ impl Operator for Hostile {
         Ok(Hostile { config, added: Output::new(0, "output")?, other: Output::new(0, "other")? })
     }
 
-    fn outputs(&self) -> Vec<Port> {
-        vec![self.added.port()]
+    fn outputs(&self) -> Result<Vec<Port>, OpError> {
+        Ok(vec![self.added.port()])
     }
 
     fn open(&mut self) -> Result<(), OpError> {

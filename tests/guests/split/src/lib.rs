@@ -28,8 +28,8 @@ impl Operator for Split {
         Ok(Split { large: Output::new(0, "large")?, small: Output::new(1, "small")? })
     }
 
-    fn outputs(&self) -> Vec<Port> {
-        vec![self.large.port(), self.small.port()]
+    fn outputs(&self) -> Result<Vec<Port>, OpError> {
+        Ok(vec![self.large.port(), self.small.port()])
     }
 }
 

@@ -1,0 +1,47 @@
+//! How suspicious an order is, second version: round amounts count more, and so do users without a name.
+
+use sabot_sdk::prelude::*;
+
+/// What a score needs to know of an order.
+#[derive(Row)]
+pub struct Order<'a> {
+    user: Option<&'a str>,
+    amount: f64,
+}
+
+/// What is added to the order.
+#[derive(OutputRow)]
+pub struct Score {
+    /// From 0, harmless, to 1.
+    score: f64,
+    /// Which version said so.
+    model: &'static str,
+}
+
+/// `{"limit": 1000}`: the amount from which an order is as suspicious as can be.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    #[serde(default = "default_limit")]
+    limit: f64,
+}
+
+fn default_limit() -> f64 {
+    1000.0
+}
+
+/// Scores an order.
+#[sabot::map(name = "scorer", extends)]
+pub fn score(order: Order, config: &Config) -> Result<Score, RowError> {
+    if order.amount < 0.0 {
+        return Err(RowError::new("negative-amount", format!("the amount is {}", order.amount)));
+    }
+    let mut score = order.amount / config.limit;
+    if order.amount >= 100.0 && order.amount % 100.0 == 0.0 {
+        score += 0.25;
+    }
+    if order.user.is_none_or(str::is_empty) {
+        score += 0.5;
+    }
+    Ok(Score { score: score.min(1.0), model: "scorer@2.0.0" })
+}
