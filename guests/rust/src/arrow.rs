@@ -232,3 +232,111 @@ fn write_list<O: OffsetSizeTrait>(offsets: &OffsetBuffer<O>, values: &dyn Array,
     let range = write_offsets(offsets, message);
     write(&values.slice(range.start, range.len()), message);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipc::BatchLayout;
+    use crate::testing::{batch_message, batch_of};
+    use arrow_array::builder::{
+        FixedSizeListBuilder, Int32Builder, LargeListBuilder, ListBuilder, MapBuilder, StringBuilder,
+    };
+    use arrow_array::types::Int32Type;
+    use arrow_array::{
+        BinaryArray, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float32Array, Int64Array,
+        LargeStringArray, ListArray, NullArray, StringArray, StructArray, TimestampMicrosecondArray,
+    };
+    use arrow_schema::{Field, Schema};
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    const ROWS: usize = 40;
+
+    fn there(row: usize) -> bool {
+        row % 5 != 3
+    }
+
+    fn lists() -> Vec<ArrayRef> {
+        let mut list = ListBuilder::new(StringBuilder::new());
+        let mut large = LargeListBuilder::new(Int32Builder::new());
+        let mut fixed = FixedSizeListBuilder::new(Int32Builder::new(), 2);
+        let mut map = MapBuilder::new(None, StringBuilder::new(), Int32Builder::new());
+        for row in 0..ROWS {
+            for i in 0..row % 4 {
+                list.values().append_option((i != 1).then(|| format!("{row}/{i}")));
+                large.values().append_value((row * i) as i32);
+                map.keys().append_value(format!("k{i}"));
+                map.values().append_option((row % 3 == 0).then_some(i as i32));
+            }
+            list.append(there(row));
+            large.append(there(row + 1));
+            fixed.values().append_value(row as i32);
+            fixed.values().append_null();
+            fixed.append(there(row + 2));
+            map.append(there(row + 3)).unwrap();
+        }
+        vec![
+            Arc::new(list.finish()),
+            Arc::new(large.finish()),
+            Arc::new(fixed.finish()),
+            Arc::new(map.finish()),
+            Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>((0..ROWS).map(|_| Some(vec![Some(1)])))),
+        ]
+    }
+
+    fn batch() -> RecordBatch {
+        let number = |row: usize| there(row).then_some(row as i64);
+        let struct_field = Arc::new(Field::new("x", DataType::Int64, true));
+        let inner: ArrayRef = Arc::new(Int64Array::from_iter((0..ROWS).map(|r| number(r + 1))));
+        let nulls = NullBuffer::from((0..ROWS).map(there).collect::<Vec<_>>());
+        let fixed = (0..ROWS).map(|r| there(r).then(|| [r as u8, 1, 2]));
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(Int64Array::from_iter((0..ROWS).map(number))),
+            Arc::new(Float32Array::from_iter_values((0..ROWS).map(|r| r as f32))),
+            Arc::new(BooleanArray::from_iter((0..ROWS).map(|r| there(r).then_some(r % 3 == 1)))),
+            Arc::new(StringArray::from_iter((0..ROWS).map(|r| there(r).then(|| "é".repeat(r % 6))))),
+            Arc::new(LargeStringArray::from_iter_values((0..ROWS).map(|r| r.to_string()))),
+            Arc::new(BinaryArray::from_iter((0..ROWS).map(|r| there(r).then(|| vec![r as u8; r % 7])))),
+            Arc::new(FixedSizeBinaryArray::try_from_sparse_iter_with_size(fixed, 3).unwrap()),
+            Arc::new(Date32Array::from_iter((0..ROWS).map(|r| there(r).then_some(r as i32)))),
+            Arc::new(TimestampMicrosecondArray::from_iter((0..ROWS).map(number)).with_timezone("UTC")),
+            Arc::new(
+                Decimal128Array::from_iter((0..ROWS).map(|r| number(r).map(i128::from)))
+                    .with_precision_and_scale(20, 2)
+                    .unwrap(),
+            ),
+            Arc::new(NullArray::new(ROWS)),
+            Arc::new(StructArray::new(vec![struct_field].into(), vec![inner], Some(nulls))),
+        ];
+        columns.extend(lists());
+        let fields = columns.iter().enumerate();
+        let fields = fields.map(|(i, c)| Field::new(format!("c{i}"), c.data_type().clone(), true));
+        RecordBatch::try_new(Arc::new(Schema::new(fields.collect::<Vec<_>>())), columns).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn batches_go_out_and_come_in_whole(from in 0..=ROWS, count in 0..=ROWS) {
+            let all = batch();
+            let part = all.slice(from, count.min(ROWS - from));
+            let mut output = BatchOutput::new(0, "output", all.schema()).unwrap();
+            let message = output.encode(&part).unwrap().to_vec();
+            prop_assert_eq!(&batch_of(&all.schema(), &message), &part);
+            for message in [message, batch_message(&part)] {
+                let mut layout = BatchLayout::default();
+                layout.read(&message).unwrap();
+                let got = Batch { message, layout: &layout, schema: &all.schema() }.into_record_batch().unwrap();
+                got.columns().iter().for_each(|column| column.to_data().validate_full().unwrap());
+                prop_assert_eq!(&got, &part);
+            }
+        }
+    }
+
+    #[test]
+    fn a_batch_of_other_columns_is_refused() {
+        let wanted = Arc::new(Schema::new(vec![Field::new("a", DataType::Utf8, true)]));
+        let mut output = BatchOutput::new(0, "output", wanted).unwrap();
+        let error = output.emit(&batch()).unwrap_err().to_string();
+        assert!(error.starts_with("port output emits "), "{error}");
+    }
+}

@@ -252,8 +252,12 @@ proptest! {
         let json = [("ARROW:extension:name".to_owned(), "arrow.json".to_owned())].into();
         let schema = schema(vec![Field::new("a", DataType::Utf8, true).with_metadata(json)]);
         let ours = decoder(&schema).decode(&records(&[&text]));
-        let theirs = serde_json::from_str::<serde_json::Value>(&text);
-        prop_assert_eq!(ours.errors.is_empty(), theirs.is_ok(), "{} {:?} {:?}", text, ours.errors, theirs);
+        // That parser has a bound of its own on numbers.
+        let theirs = match serde_json::from_str::<serde_json::Value>(&text) {
+            Ok(_) => true,
+            Err(why) => why.to_string().starts_with("number out of range"),
+        };
+        prop_assert_eq!(ours.errors.is_empty(), theirs, "{} {:?}", text, ours.errors);
     }
 
     #[test]
