@@ -243,8 +243,9 @@ mod tests {
     };
     use arrow_array::types::Int32Type;
     use arrow_array::{
-        BinaryArray, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float32Array, Int64Array,
-        LargeStringArray, ListArray, NullArray, StringArray, StructArray, TimestampMicrosecondArray,
+        BinaryArray, BooleanArray, Date32Array, Decimal128Array, FixedSizeBinaryArray, Float32Array,
+        Int64Array, LargeStringArray, ListArray, NullArray, StringArray, StructArray,
+        TimestampMicrosecondArray,
     };
     use arrow_schema::{Field, Schema};
     use proptest::prelude::*;
@@ -280,7 +281,9 @@ mod tests {
             Arc::new(large.finish()),
             Arc::new(fixed.finish()),
             Arc::new(map.finish()),
-            Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>((0..ROWS).map(|_| Some(vec![Some(1)])))),
+            Arc::new(ListArray::from_iter_primitive::<Int32Type, _, _>(
+                (0..ROWS).map(|_| Some(vec![Some(1)])),
+            )),
         ]
     }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Sender, bounded};
 
-use super::connectors;
+use super::connectors::{self, NamedGroup};
 use super::dead_letters::DeadLetters;
 use super::input::{ChannelInput, SourceInput};
 use super::lanes::{Channels, Place, lanes, source_of};
@@ -19,8 +19,8 @@ use super::run::BARRIERS_AT_ONCE;
 use super::task::{Command, Event, Feed, Task};
 use super::walker::{Edge, Role, Walker, WalkerNode};
 use crate::codec::Decoder;
+use crate::connector::Partition;
 use crate::connector::kafka::Connections;
-use crate::connector::{Group, Partition};
 use crate::operator::component::{ComponentOperator, StepControl};
 use crate::plan::{Fragment, Node, NodeKind, Plan, Port, Schemas, errors_schema};
 use crate::spec::{self, PORT_ERRORS, PORT_MAIN};
@@ -139,7 +139,7 @@ impl Job {
     }
 
     /// The groups that give the pipeline its partitions, with the names of their sources.
-    pub(super) fn groups(&self) -> Result<Vec<(Box<dyn Group>, Vec<String>)>, String> {
+    pub(super) fn groups(&self) -> Result<Vec<NamedGroup>, String> {
         connectors::groups(&self.spec, &self.resources)
     }
 
@@ -168,7 +168,7 @@ impl Job {
                             .ok_or_else(|| format!("partition {lane} of `{source}` was given twice"))?;
                         // Every barrier at once, the last one and the end.
                         let (tell, told) = bounded(BARRIERS_AT_ONCE + 2);
-                        (Feed::Source(self.source_input(partition)?, told), Some(tell))
+                        (Feed::Source(Box::new(self.source_input(partition)?), told), Some(tell))
                     }
                     None => {
                         let receivers = making.channels.receivers((id, lane));

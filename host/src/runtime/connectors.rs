@@ -24,6 +24,9 @@ use crate::spec::{
     SourceConnector,
 };
 
+/// A group with the names of its sources.
+pub(super) type NamedGroup = (Box<dyn Group>, Vec<String>);
+
 /// How long a broker may take to say that a topic is there.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Name of the file of dead letters in a pipeline's own folder.
@@ -31,10 +34,7 @@ pub const DEAD_LETTERS: &str = "dead-letters.jsonl";
 
 /// The groups of a pipeline, each with the names of its sources: one for each consumer group, one for all
 /// sources of this machine.
-pub(super) fn groups(
-    spec: &Pipeline,
-    resources: &Resources,
-) -> Result<Vec<(Box<dyn Group>, Vec<String>)>, String> {
+pub(super) fn groups(spec: &Pipeline, resources: &Resources) -> Result<Vec<NamedGroup>, String> {
     let mut consumers: BTreeMap<(String, String), Vec<GroupSource>> = BTreeMap::new();
     let mut local = Vec::new();
     for source in &spec.sources {
@@ -50,7 +50,7 @@ pub(super) fn groups(
             _ => local.push(source.clone()),
         }
     }
-    let mut groups: Vec<(Box<dyn Group>, Vec<String>)> = Vec::new();
+    let mut groups: Vec<NamedGroup> = Vec::new();
     for ((connection, group), sources) in consumers {
         let connection = resources.connections.get(&connection).map_err(|e| e.to_string())?;
         let names = sources.iter().map(|s| s.source.clone()).collect();

@@ -11,8 +11,7 @@ pub fn bind_native(step: &Step, input: &SchemaRef) -> Result<Bound, Vec<BindErro
     if let StepKind::Wasm(wasm) = &step.kind {
         return Ok(Bound::Unknown(format!("component `{}` is not at hand", wasm.component)));
     }
-    sql::ports(&step.kind, input)
-        .map_or_else(|| Ok(Bound::Ports(Vec::new())), |ports| ports.map(Bound::Ports))
+    sql::ports(&step.kind, input).unwrap_or_else(|| Ok(Bound::Ports(Vec::new())))
 }
 
 /// The operator of a native step; `None` for a union, which does nothing.

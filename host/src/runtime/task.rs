@@ -41,7 +41,7 @@ pub(super) enum Event {
 
 /// What feeds the task.
 pub(super) enum Feed {
-    Source(SourceInput, Receiver<Command>),
+    Source(Box<SourceInput>, Receiver<Command>),
     Channels(ChannelInput),
 }
 

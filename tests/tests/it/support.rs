@@ -11,7 +11,8 @@ use sabot_tests::broker::Broker;
 use sabot_tests::guests::component;
 use sabot_tests::host_process::{HostOptions, HostProcess};
 use sabot_tests::http::Http;
-use sabot_tests::topic::{Record, Topic};
+use sabot_tests::record::Record;
+use sabot_tests::topic::Topic;
 use serde_json::{Value, json};
 
 /// How long a test waits for what must come.

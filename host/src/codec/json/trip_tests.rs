@@ -211,10 +211,9 @@ proptest! {
     ) {
         let encoded = encode(&batch);
         let mut values: Vec<Vec<u8>> = Vec::new();
-        for row in 0..batch.num_rows() {
+        for (row, (at, byte, kind)) in changes.iter().enumerate().take(batch.num_rows()) {
             let good = encoded.row(row).to_vec();
             let mut bad = good.clone();
-            let (at, byte, kind) = &changes[row];
             let at = at.index(bad.len());
             match kind {
                 0 => bad[at] = *byte,

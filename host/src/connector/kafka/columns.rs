@@ -45,7 +45,7 @@ impl Cells {
     /// The cells of one column.
     pub fn of(column: &ArrayRef) -> Result<Self, ArrowError> {
         let any = column.as_any();
-        Ok(match column.data_type() {
+        match column.data_type() {
             DataType::Utf8 => any.downcast_ref().cloned().map(Cells::Text),
             DataType::LargeUtf8 => any.downcast_ref().cloned().map(Cells::LargeText),
             DataType::Utf8View => any.downcast_ref().cloned().map(Cells::TextView),
@@ -54,7 +54,7 @@ impl Cells {
             DataType::BinaryView => any.downcast_ref().cloned().map(Cells::BinaryView),
             _ => None,
         }
-        .map_or_else(|| written(column).map(Cells::Written), Ok)?)
+        .map_or_else(|| written(column).map(Cells::Written), Ok)
     }
 
     /// The key of each row, from the columns at `places`.

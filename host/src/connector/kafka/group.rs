@@ -33,7 +33,7 @@ const FAREWELL: Duration = Duration::from_secs(3);
 const TURN: Duration = Duration::from_millis(50);
 const COMMITTING: &str = "committing offsets";
 /// What a partition's queue would like to have, and the least that works.
-const WANT: u64 = 16 << 20;
+const WANT: u64 = 48 << 20;
 const LEAST: u64 = 256 << 10;
 
 /// A topic that a group reads.

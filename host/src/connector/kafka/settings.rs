@@ -109,7 +109,7 @@ pub(super) fn producer(
         ("batch.num.messages", "1000000".into()),
         ("compression.type", compression(sink.compression).into()),
         ("sticky.partitioning.linger.ms", sticky.to_string()),
-        // A message costs its bytes and about as much again, twice for short ones.
+        // A queued message costs some 250 bytes beside its own.
         ("queue.buffering.max.kbytes", (share / 2 / 1024).max(64).to_string()),
         ("queue.buffering.max.messages", (share / 512).clamp(1_000, 1_000_000).to_string()),
     ];
@@ -137,11 +137,12 @@ impl ConsumerQueue {
     fn of(share: u64, partitions: usize) -> Self {
         let each = share / partitions.max(1) as u64;
         ConsumerQueue {
-            kbytes: (each / 2 / 1024).clamp(64, 2_097_151),
-            // A queued message costs some 500 bytes beside its own.
-            messages: (each / 512).clamp(100, 10_000_000),
-            fetch_bytes: (each / 8).clamp(16 * 1024, 100 * 1024 * 1024),
-            fetch_max_bytes: (share / 4).clamp(1024 * 1024, 50 * 1024 * 1024),
+            kbytes: (each / 3 / 1024).clamp(64, 2_097_151),
+            // A queued message was seen to cost some 700 bytes beside its own.
+            messages: (each / 896).clamp(100, 10_000_000),
+            // Compressed: what comes of it may be several times as much.
+            fetch_bytes: (each / 32).clamp(16 * 1024, 100 * 1024 * 1024),
+            fetch_max_bytes: (share / 16).clamp(1024 * 1024, 50 * 1024 * 1024),
         }
     }
 }
@@ -232,11 +233,14 @@ mod tests {
 
     #[test]
     fn queues_shrink_with_the_number_of_partitions_and_never_to_nothing() {
-        let queue = ConsumerQueue::of(32 * MIB, 2);
-        assert_eq!(
-            queue,
-            ConsumerQueue { kbytes: 8192, messages: 32768, fetch_bytes: 2 * MIB, fetch_max_bytes: 8 * MIB }
-        );
+        let queue = ConsumerQueue::of(96 * MIB, 2);
+        let big = ConsumerQueue {
+            kbytes: 16384,
+            messages: 56173,
+            fetch_bytes: 3 * MIB / 2,
+            fetch_max_bytes: 6 * MIB,
+        };
+        assert_eq!(queue, big);
         let queue = ConsumerQueue::of(MIB, 1000);
         assert_eq!(
             queue,

@@ -35,6 +35,9 @@ pub struct KafkaWriter {
     refused: Vec<(usize, i32)>,
 }
 
+/// Partition, timestamp and headers of a record.
+type Dress = (Option<i32>, Option<i64>, Option<Headers>);
+
 /// A batch taken apart.
 struct Parts {
     values: Encoded,
@@ -145,11 +148,7 @@ impl KafkaWriter {
     }
 
     /// Partition, timestamp and headers of a record, or why it cannot be written.
-    fn dress(
-        &self,
-        parts: &Parts,
-        record: &Outgoing<'_>,
-    ) -> Result<(Option<i32>, Option<i64>, Option<Headers>), RecordError> {
+    fn dress(&self, parts: &Parts, record: &Outgoing<'_>) -> Result<Dress, RecordError> {
         let row = record.row;
         let mut bytes = size(record);
         let headers = (!self.headers.is_empty()).then(|| {

@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::{Filter, Problem, Route, Select, SqlError};
 use crate::operator::Operator;
-use crate::plan::BindError;
+use crate::plan::{BindError, Bound};
 use crate::spec::{PORT_MAIN, StepKind};
 
 /// The operator of a step that is SQL, for rows of `input`; `None` for other steps.
@@ -24,7 +24,7 @@ fn boxed(operator: impl Operator + 'static) -> Box<dyn Operator> {
 }
 
 /// The output ports of a step that is SQL with their columns, for rows of `input`; `None` for other steps.
-pub fn ports(kind: &StepKind, input: &SchemaRef) -> Option<Result<Vec<(String, SchemaRef)>, Vec<BindError>>> {
+pub fn ports(kind: &StepKind, input: &SchemaRef) -> Option<Result<Bound, Vec<BindError>>> {
     let main = |schema: &SchemaRef| vec![(PORT_MAIN.to_owned(), Arc::clone(schema))];
     let found = match kind {
         StepKind::Filter { expression } => Filter::new(expression, input).map(|_| main(input)),
@@ -33,7 +33,11 @@ pub fn ports(kind: &StepKind, input: &SchemaRef) -> Option<Result<Vec<(String, S
             .map(|_| branches.iter().map(|(port, _)| (port.clone(), Arc::clone(input))).collect()),
         StepKind::Union | StepKind::Wasm(_) => return None,
     };
-    Some(found.map_err(|error| error.problems.into_iter().map(|problem| located(kind, problem)).collect()))
+    Some(
+        found
+            .map(Bound::Ports)
+            .map_err(|error| error.problems.into_iter().map(|problem| located(kind, problem)).collect()),
+    )
 }
 
 fn located(kind: &StepKind, problem: Problem) -> BindError {

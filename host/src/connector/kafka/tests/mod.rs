@@ -1,5 +1,6 @@
 //! Groups, readers and writers on librdkafka's mock cluster: what can be seen without a real Kafka.
 
+mod fwd;
 mod group;
 mod writer;
 
