@@ -52,7 +52,7 @@ fn twenty_swaps_under_load_lose_and_double_nothing_and_bad_ones_never_stop_the_p
     assert_eq!((lost, doubled), (0, 0), "of {sent}");
     let mut by_version: BTreeMap<&str, u64> = BTreeMap::new();
     answers.values().flatten().for_each(|model| *by_version.entry(model).or_default() += 1);
-    assert_eq!(by_version.keys().copied().collect::<Vec<_>>(), ["1.0.0", "2.0.0"]);
+    assert_eq!(by_version.keys().copied().collect::<Vec<_>>(), ["scorer@1.0.0", "scorer@2.0.0"]);
 }
 
 /// One bad component after the other while orders flow; after each the old version runs.
