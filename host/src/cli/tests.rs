@@ -224,9 +224,15 @@ fn every_command_is_described() {
     walk(&Cli::command(), "", &mut lines);
     insta::assert_snapshot!(lines.join("\n"), @r"
     sabot: A host for streaming pipelines whose user logic ships as WebAssembly components
+    sabot demo: Run the main job on an embedded broker, with two swaps under load, and check every claim
     sabot dev: Run a host at a desk: on the loopback address, without tokens, with a broker inside
     sabot serve: Run a host, for production
+    sabot run: Run one pipeline in the foreground, without the API
     sabot check: Check a specification and print its plan; needs no host
+    sabot new: Start a new component
+    sabot build: Build a component, into DIR/build/NAME.wasm
+    sabot test: Run a component on the fixtures of its folder and compare what comes out
+    sabot inspect: Show what a component is: its manifest, imports, size
     sabot component: Upload, list, show and remove components
     sabot component push: Upload a component; the same bytes again change nothing
     sabot component list: List all components

@@ -36,9 +36,23 @@ const MODULES: &[(&str, &[&str])] = &[
             "wasm",
         ],
     ),
-    ("control", &["batch", "config", "spec", "supervise", "plan", "connector", "wasm", "catalog", "runtime"]),
+    (
+        "control",
+        &[
+            "batch",
+            "config",
+            "spec",
+            "supervise",
+            "plan",
+            "connector",
+            "operator",
+            "wasm",
+            "catalog",
+            "runtime",
+        ],
+    ),
     ("admin", &["config", "control"]),
-    ("cli", &["config", "guest", "spec", "plan", "wasm", "control", "admin"]),
+    ("cli", &["batch", "config", "guest", "spec", "plan", "codec", "connector", "wasm", "control", "admin"]),
 ];
 
 /// Each library that has a home: a name (`*` at the end for a family) and the places below host/src that may use

@@ -7,6 +7,5 @@ mod harness;
 mod hostile;
 mod layout;
 mod main_path;
-mod neighbours;
 mod support;
 mod swap;

@@ -67,7 +67,7 @@ fn refused_or_rolled_back(http: &sabot_tests::http::Http, name: &str, step: &str
     assert!(garbage.contains("reasons"), "{garbage}");
     let core = wat::parse_str("(module (memory 1))").unwrap();
     let core = http.post_wasm("/v1/components", core).expect(422).text();
-    assert!(core.contains("core module"), "{core}");
+    assert!(core.contains("core WebAssembly module"), "{core}");
     let files = "(component (import \"wasi:filesystem/types@0.2.0\" (instance)))";
     let files = http.post_wasm("/v1/components", wat::parse_str(files).unwrap()).expect(422).text();
     assert!(files.contains("wasi:filesystem"), "{files}");
