@@ -226,7 +226,8 @@ fn orders(rows: usize) -> RecordBatch {
 
 /// Names; every `nulls`-th is null, none where it is 0.
 fn texts(rows: usize, nulls: usize) -> RecordBatch {
-    let text = |i: usize| (nulls == 0 || i % nulls != 0).then(|| format!("customer number {}", i % 1000));
+    let text =
+        |i: usize| (nulls == 0 || !i.is_multiple_of(nulls)).then(|| format!("customer number {}", i % 1000));
     let texts: StringArray = (0..rows).map(text).collect();
     RecordBatch::try_from_iter_with_nullable([("text", Arc::new(texts) as ArrayRef, true)])
         .expect("columns of one length")

@@ -81,7 +81,7 @@ fn a_filter_keeps_rows_with_their_origins() {
     guest.call(&read(orders()), &mut out).unwrap();
     let (port, kept) = &out.batches[0];
     assert_eq!((*port, out.batches.len(), out.errors.len()), (0, 1, 0));
-    insta::assert_snapshot!(table(&[kept.rows.clone()]), @r"
+    insta::assert_snapshot!(table(std::slice::from_ref(&kept.rows)), @r"
     +----+------+--------+
     | id | user | amount |
     +----+------+--------+

@@ -2,6 +2,9 @@
 //!
 //! What the tests share is the library `sabot_tests`.
 
+// A test says by its panic what it found.
+#![allow(clippy::unwrap_used)]
+
 mod components;
 mod harness;
 mod hostile;
