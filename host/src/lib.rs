@@ -4,12 +4,12 @@
 //! `checkpoint` → `connector` again, driven by `runtime`. Control goes `admin` → `control` → `catalog`,
 //! `supervise`, `runtime`. Imports point one way; ARCHITECTURE.md has the table and a test keeps it.
 
+pub use sabot_codec::{batch, codec};
+
 pub mod admin;
-pub mod batch;
 pub mod catalog;
 pub mod checkpoint;
 pub mod cli;
-pub mod codec;
 pub mod config;
 pub mod connector;
 pub mod control;

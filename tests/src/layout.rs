@@ -62,7 +62,8 @@ pub fn check(root: &Path) -> std::io::Result<Vec<Violation>> {
 pub fn check_file(name: &str, text: &str) -> Vec<Violation> {
     let source = Source::parse(text);
     let mut found = rules::check(name, text, &source);
-    if let Some(inside) = name.strip_prefix("host/src/") {
+    let inside = name.strip_prefix("host/src/").or_else(|| name.strip_prefix("host/codec/src/"));
+    if let Some(inside) = inside {
         found.extend(imports::check(name, inside, &source));
     }
     found.sort_by_key(|violation| violation.line);

@@ -173,7 +173,7 @@ fn source(fixture: &Fixture) -> Result<spec::Source, String> {
 
 fn rows(source: &spec::Source, input: &[Row]) -> Result<RecordBatch, String> {
     let schema = SchemaRef::clone(&source.schema);
-    let mut decoder = Decoder::new(&spec::Decode { codec: spec::Codec::Json, schema })?;
+    let mut decoder = Decoder::new(&spec::Decode::plain(spec::Codec::Json, schema))?;
     let mut raw = RawRecords::with_capacity("fixture".into(), 0, input.len(), 1024);
     for (number, row) in input.iter().enumerate() {
         let text = serde_json::to_vec(row).map_err(|e| e.to_string())?;
@@ -187,7 +187,7 @@ fn rows(source: &spec::Source, input: &[Row]) -> Result<RecordBatch, String> {
 }
 
 fn as_json(batch: &RecordBatch) -> Result<Vec<Row>, String> {
-    let encode = spec::Encode { codec: spec::Codec::Json, columns: None };
+    let encode = spec::Encode::plain(spec::Codec::Json);
     let mut encoder = Encoder::new(&encode, &batch.schema())?;
     let mut encoded = Encoded::default();
     encoder.encode(batch, &mut encoded);

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::model::{Channel, ChannelId, Fragment, Plan, Target};
 use crate::spec::{
-    Codec, Compression, DeadLetterTarget, ErrorPolicy, FileFormat, Generate, KafkaSink, KafkaSource,
-    PORT_MAIN, Partitioner, Pipeline, Sink, SinkConnector, Source, SourceConnector, Start, Step, StepKind,
+    Compression, DeadLetterTarget, ErrorPolicy, FileFormat, Generate, KafkaSink, KafkaSource, PORT_MAIN,
+    Partitioner, Pipeline, Sink, SinkConnector, Source, SourceConnector, Start, Step, StepKind,
     show_duration, show_size,
 };
 
@@ -99,8 +99,7 @@ fn sink(sink: &Sink) -> String {
     if let Some(encode) = &sink.encode {
         // A file of JSON lines says so already.
         if !matches!(sink.connector, SinkConnector::File { .. }) {
-            let Codec::Json = encode.codec;
-            text += ", json";
+            let _ = write!(text, ", {}", encode.codec.name());
         }
         if let Some(columns) = &encode.columns {
             let _ = write!(text, ", only {}", cut(&columns.join(", ")));

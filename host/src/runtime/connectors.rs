@@ -109,7 +109,7 @@ pub(super) fn writer(
 ) -> Result<Box<dyn Writer>, String> {
     let named = |e: String| format!("sink `{}`: {e}", sink.name);
     let encoder = || {
-        let json = Encode { codec: Codec::Json, columns: None };
+        let json = Encode::plain(Codec::Json);
         Encoder::new(sink.encode.as_ref().unwrap_or(&json), schema).map_err(named)
     };
     Ok(match &sink.connector {

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 
+pub use crate::codec::{Codec, Decode, Encode, Framing, RegisteredSchema, SchemaKind};
+
 /// A pipeline.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pipeline {
@@ -219,22 +221,6 @@ pub enum GenerateColumn {
     OneOf(Vec<String>),
 }
 
-/// A codec.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Codec {
-    /// JSON objects.
-    Json,
-}
-
-/// How bytes become rows.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Decode {
-    /// The codec.
-    pub codec: Codec,
-    /// The columns.
-    pub schema: SchemaRef,
-}
-
 /// A reference to a port: `name` or `name.port`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PortRef {
@@ -363,15 +349,6 @@ pub struct Sink {
     pub encode: Option<Encode>,
     /// For rows that do not encode.
     pub on_error: ErrorPolicy,
-}
-
-/// How rows become bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Encode {
-    /// The codec.
-    pub codec: Codec,
-    /// Only these columns, in this order; `None` is all.
-    pub columns: Option<Vec<String>>,
 }
 
 /// Where a sink writes.

@@ -179,7 +179,7 @@ fn encode(
     connector: Option<&SinkConnector>,
     findings: &mut Findings,
 ) -> Option<Option<Encode>> {
-    let default = || Encode { codec: Codec::Json, columns: None };
+    let default = || Encode::plain(Codec::Json);
     let field = table.get("encode");
     let takes_bytes = match connector {
         None => true,
@@ -207,5 +207,5 @@ fn read_encode(field: &Field<'_>, findings: &mut Findings) -> Option<Encode> {
         Some(field) => columns(Some(field), findings).map(Some),
     };
     table.close(findings);
-    Some(Encode { codec: codec?, columns: columns? })
+    Some(Encode { columns: columns?, ..Encode::plain(codec?) })
 }

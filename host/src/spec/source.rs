@@ -213,7 +213,7 @@ fn read_decode(field: &Field<'_>, findings: &mut Findings) -> Option<Decode> {
     };
     let schema = schema.and_then(|field| types::schema(&field, findings));
     table.close(findings);
-    Some(Decode { codec: codec?, schema: schema? })
+    Some(Decode::plain(codec?, schema?))
 }
 
 /// The codec under `codec`.

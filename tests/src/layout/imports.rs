@@ -9,14 +9,14 @@ use super::source::{Source, Token};
 /// Each module of the host with the modules that it may use. Those stand above it.
 const MODULES: &[(&str, &[&str])] = &[
     ("batch", &[]),
+    ("codec", &["batch"]),
     ("guest", &[]),
-    ("spec", &[]),
+    ("spec", &["codec"]),
     ("config", &["spec"]),
     ("supervise", &[]),
     ("time", &["batch"]),
     ("checkpoint", &["batch"]),
     ("plan", &["spec"]),
-    ("codec", &["batch", "spec"]),
     ("connector", &["batch", "spec", "codec"]),
     ("operator", &["batch", "spec", "time", "plan"]),
     ("wasm", &["batch", "spec", "operator"]),

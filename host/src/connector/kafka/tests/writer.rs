@@ -55,7 +55,7 @@ fn texts(texts: &[Option<&str>]) -> ArrayRef {
 }
 
 fn open(world: &World, sink: &KafkaSink, batch: &Batch) -> KafkaWriter {
-    let encode = Encode { codec: Codec::Json, columns: Some(vec!["v".into()]) };
+    let encode = Encode { columns: Some(vec!["v".into()]), ..Encode::plain(Codec::Json) };
     let encoder = Encoder::new(&encode, &batch.rows.schema()).unwrap();
     KafkaWriter::open(&world.connection("default"), sink, &batch.rows.schema(), encoder, PATIENCE).unwrap()
 }
@@ -194,7 +194,7 @@ fn a_full_queue_takes_the_rest_later_and_no_row_twice() {
     let small = Connections::new(&BTreeMap::new(), 2 << 20, Some(Arc::clone(&world.broker))).unwrap();
     let rows = 20_000;
     let batch = schema_and(vec![("v", Arc::new(Int64Array::from_iter_values(0..rows)))]);
-    let encode = Encode { codec: Codec::Json, columns: None };
+    let encode = Encode::plain(Codec::Json);
     let encoder = Encoder::new(&encode, &batch.rows.schema()).unwrap();
     let connection = small.get("default").unwrap();
     let mut writer =
@@ -235,8 +235,7 @@ fn an_unknown_topic_or_column_is_refused_at_the_start() {
     let world = World::with(&[("out", 1)]);
     let batch = schema_and(vec![("v", texts(&[None]))]);
     let refusal = |sink: &KafkaSink| {
-        let encoder =
-            Encoder::new(&Encode { codec: Codec::Json, columns: None }, &batch.rows.schema()).unwrap();
+        let encoder = Encoder::new(&Encode::plain(Codec::Json), &batch.rows.schema()).unwrap();
         let connection = world.connection("default");
         match KafkaWriter::open(&connection, sink, &batch.rows.schema(), encoder, PATIENCE) {
             Err(ConnectorError::Stop(reason)) => reason,

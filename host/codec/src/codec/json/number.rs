@@ -23,7 +23,7 @@ pub(super) struct Number<'a> {
 const MANTISSA_DIGITS: usize = 19;
 /// Exponents beyond this are all the same, as no record has as many digits: nothing but zero is in range.
 const EXPONENT_MAX: i32 = 1 << 26;
-const _: () = assert!(super::MAX_RECORD_BYTES < EXPONENT_MAX as usize / 2);
+const _: () = assert!(crate::codec::rows::MAX_RECORD_BYTES < EXPONENT_MAX as usize / 2);
 
 impl<'a> Cursor<'a> {
     /// Reads the number here.

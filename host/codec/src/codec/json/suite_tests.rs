@@ -1,8 +1,6 @@
 //! Third-party conformance: every file of the JSON parsing suite is one record among good ones. The cases are
 //! data of others and not in this repository: `SABOT_CASES` names their folder; without them the test says so.
 
-use std::path::PathBuf;
-
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Field};
 use base64::Engine as _;
@@ -19,13 +17,8 @@ struct Case {
 }
 
 fn cases(file: &str) -> Vec<Case> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/cases");
-    let folder = std::env::var_os("SABOT_CASES").map_or_else(|| PathBuf::from(beside), PathBuf::from);
-    let path = folder.join("codec-json").join(file);
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("no cases at {}: set SABOT_CASES to their folder", path.display());
-        return Vec::new();
-    };
+    let text = crate::codec::cases::read("codec-json", file).unwrap_or_default();
+    let text = String::from_utf8(text).unwrap();
     text.lines()
         .map(|line| {
             let case: serde_json::Value = serde_json::from_str(line).unwrap();

@@ -6,8 +6,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::*;
 
 use crate::batch::RawRecords;
-use crate::codec::{Decoded, Decoder, Encoded, Encoder};
-use crate::spec;
+use crate::codec::{Codec, Decode, Decoded, Decoder, Encode, Encoded, Encoder};
 
 pub(super) fn schema(fields: Vec<Field>) -> SchemaRef {
     Arc::new(Schema::new(fields))
@@ -18,7 +17,7 @@ fn one(data_type: DataType) -> SchemaRef {
 }
 
 pub(super) fn decoder(schema: &SchemaRef) -> Decoder {
-    Decoder::new(&spec::Decode { codec: spec::Codec::Json, schema: Arc::clone(schema) }).unwrap()
+    Decoder::new(&Decode::plain(Codec::Json, Arc::clone(schema))).unwrap()
 }
 
 pub(super) fn records<T: AsRef<[u8]>>(values: &[T]) -> RawRecords {
@@ -41,7 +40,7 @@ pub(super) fn encode(rows: &RecordBatch) -> Encoded {
 
 fn encoder(schema: &SchemaRef, columns: Option<&[&str]>) -> Encoder {
     let columns = columns.map(|names| names.iter().map(|name| name.to_string()).collect());
-    Encoder::new(&spec::Encode { codec: spec::Codec::Json, columns }, schema).unwrap()
+    Encoder::new(&Encode { columns, ..Encode::plain(Codec::Json) }, schema).unwrap()
 }
 
 fn lines(encoded: &Encoded) -> String {
@@ -367,7 +366,7 @@ fn a_json_column_holds_any_value_as_text() {
 fn limits_are_said() {
     let deep = format!("{{\"id\":1,\"x\":{}{}}}", "[".repeat(200), "]".repeat(200));
     let deep_enough = format!("{{\"id\":1,\"x\":{}{}}}", "[".repeat(128), "]".repeat(128));
-    let mut long = vec![b' '; super::MAX_RECORD_BYTES];
+    let mut long = vec![b' '; crate::codec::rows::MAX_RECORD_BYTES];
     long.extend(br#"{"id":1}"#);
     let decoded =
         decode(&orders(), &[deep.as_bytes(), deep_enough.as_bytes(), &long, "[".repeat(100_000).as_bytes()]);
@@ -397,13 +396,13 @@ fn a_schema_that_json_cannot_hold_is_refused_by_column() {
     ]
     .into_iter()
     .map(|fields| {
-        let spec = spec::Decode { codec: spec::Codec::Json, schema: schema(fields) };
+        let spec = Decode::plain(Codec::Json, schema(fields));
         let refused = Decoder::new(&spec).err().unwrap();
         format!(
             "{} | {}",
             refused.chars().rev().take(80).collect::<String>().chars().rev().collect::<String>(),
             {
-                let encode = spec::Encode { codec: spec::Codec::Json, columns: None };
+                let encode = Encode::plain(Codec::Json);
                 Encoder::new(&encode, &spec.schema).err().unwrap_or_default()
             }
         )
@@ -415,7 +414,7 @@ fn a_schema_that_json_cannot_hold_is_refused_by_column() {
     []: []: []: []: []: columns are nested deeper than 64 levels: flatten the schema | a: nested deeper than 64 levels: flatten the column
     a: the keys of a map in JSON are strings: declare the key as string | a: the keys of a map in JSON are strings: make the key a string
     ");
-    let missing = spec::Encode { codec: spec::Codec::Json, columns: Some(vec!["nope".into()]) };
+    let missing = Encode { columns: Some(vec!["nope".into()]), ..Encode::plain(Codec::Json) };
     insta::assert_snapshot!(Encoder::new(&missing, &orders()).err().unwrap(), @"nope: no such column; there are id, user, amount, at");
 }
 

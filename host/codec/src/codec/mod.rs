@@ -3,19 +3,27 @@
 //! the record) and `temporal` (dates and times as text). Knows nothing of connectors, operators or error
 //! policies: a record that does not decode is reported, never lost.
 //!
-//! To add a codec: a variant here, a file beside `json`, `spec::Codec` for its name.
+//! To add a codec: a variant here, a file beside `json` with a [`rows::ReadRecord`], [`Codec`] for its name.
 
+#[cfg(test)]
+mod cases;
 mod column;
 mod json;
 mod problem;
+mod registered;
+mod rows;
+mod settings;
 mod temporal;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+pub use registered::{RegisteredSchema, SchemaKind};
+pub use settings::{Codec, Decode, Encode, Framing};
+
 use crate::batch::RawRecords;
-use crate::spec;
 use problem::{Outcome, Problem, code};
+use rows::Rows;
 
 /// A record that did not decode, or a row that did not encode, by its index in the run given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,47 +101,57 @@ impl Encoded {
 }
 
 /// Bytes to rows.
-pub enum Decoder {
-    /// JSON objects.
-    Json(json::JsonDecoder),
+pub struct Decoder(Decoding);
+
+enum Decoding {
+    Json(Rows<json::JsonReader>),
 }
 
 impl Decoder {
     /// A decoder, or why there can be none: names the column at fault.
-    pub fn new(spec: &spec::Decode) -> Result<Decoder, String> {
-        match spec.codec {
-            spec::Codec::Json => json::JsonDecoder::new(SchemaRef::clone(&spec.schema)).map(Decoder::Json),
+    pub fn new(settings: &Decode) -> Result<Decoder, String> {
+        let schema = SchemaRef::clone(&settings.schema);
+        match settings.codec {
+            Codec::Json => {
+                let reader = json::JsonReader::new(&schema)?;
+                Rows::new(schema, reader).map(Decoding::Json)
+            }
+            other => Err(format!("the codec {} is not there yet", other.name())),
         }
+        .map(Decoder)
     }
 
     /// Decodes a run of records. Records that fail are among the errors of the answer, which never fails as a
     /// whole; it has as many rows and errors together as there were records.
     pub fn decode(&mut self, raw: &RawRecords) -> Decoded {
-        match self {
-            Decoder::Json(decoder) => decoder.decode(raw),
+        match &mut self.0 {
+            Decoding::Json(rows) => rows.decode(raw),
         }
     }
 }
 
 /// Rows to bytes.
-pub enum Encoder {
-    /// JSON objects.
+pub struct Encoder(Encoding);
+
+enum Encoding {
     Json(json::JsonEncoder),
 }
 
 impl Encoder {
     /// An encoder of rows of this schema, or why there can be none: names the column at fault.
-    pub fn new(spec: &spec::Encode, schema: &SchemaRef) -> Result<Encoder, String> {
-        match spec.codec {
-            spec::Codec::Json => json::JsonEncoder::new(spec.columns.as_deref(), schema).map(Encoder::Json),
+    pub fn new(settings: &Encode, schema: &SchemaRef) -> Result<Encoder, String> {
+        match settings.codec {
+            Codec::Json => json::JsonEncoder::new(settings.columns.as_deref(), schema).map(Encoding::Json),
+            other => Err(format!("the codec {} is not there yet", other.name())),
         }
+        .map(Encoder)
     }
 
     /// Encodes all rows of a batch. What `out` held before is replaced; its buffers are reused. Rows that fail
     /// have no bytes and are among its errors.
     pub fn encode(&mut self, rows: &RecordBatch, out: &mut Encoded) {
-        match self {
-            Encoder::Json(encoder) => encoder.encode(rows, out),
+        match &mut self.0 {
+            Encoding::Json(encoder) => encoder.encode(rows, out),
         }
     }
 }

@@ -38,10 +38,8 @@ mod trip_tests;
 mod value;
 mod write;
 
-pub use decode::JsonDecoder;
+pub use decode::JsonReader;
 pub use encode::JsonEncoder;
 
-/// Longest record, in bytes.
-pub(crate) const MAX_RECORD_BYTES: usize = 16 << 20;
 /// Deepest nesting of a value that is skipped or kept as text (columns have a bound of their own).
 pub(crate) const MAX_DEPTH: u32 = 128;

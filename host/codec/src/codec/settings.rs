@@ -1,0 +1,107 @@
+//! What a codec has to be told: which one, into which columns, by which schema of its own, in which framing. The
+//! names are those of a specification; how a user writes them is not known here.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+
+use super::registered::RegisteredSchema;
+
+/// The codecs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// JSON objects.
+    Json,
+    /// Avro records.
+    Avro,
+    /// Protobuf messages.
+    Protobuf,
+    /// JSON objects checked against a JSON Schema.
+    JsonSchema,
+    /// MessagePack maps or arrays.
+    MessagePack,
+    /// One column of text.
+    String,
+    /// One column of bytes.
+    Bytes,
+    /// Arrow IPC streams.
+    Arrow,
+}
+
+impl Codec {
+    /// Every codec, in the order of the documentation.
+    pub const ALL: [Codec; 8] = [
+        Codec::Json,
+        Codec::Avro,
+        Codec::Protobuf,
+        Codec::JsonSchema,
+        Codec::MessagePack,
+        Codec::String,
+        Codec::Bytes,
+        Codec::Arrow,
+    ];
+
+    /// As a specification names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Codec::Json => "json",
+            Codec::Avro => "avro",
+            Codec::Protobuf => "protobuf",
+            Codec::JsonSchema => "json_schema",
+            Codec::MessagePack => "msgpack",
+            Codec::String => "string",
+            Codec::Bytes => "bytes",
+            Codec::Arrow => "arrow",
+        }
+    }
+}
+
+/// How values of records become rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decode {
+    /// The codec.
+    pub codec: Codec,
+    /// The columns that come out.
+    pub schema: SchemaRef,
+    /// The codec's own schema, for those that have one: what the columns were derived from.
+    pub reader: Option<Arc<RegisteredSchema>>,
+    /// Whether values begin with a header that names the schema they were written with.
+    pub framing: Framing,
+}
+
+impl Decode {
+    /// Plain values into these columns.
+    pub fn plain(codec: Codec, schema: SchemaRef) -> Decode {
+        Decode { codec, schema, reader: None, framing: Framing::None }
+    }
+}
+
+/// How rows become values of records.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Encode {
+    /// The codec.
+    pub codec: Codec,
+    /// Only these columns, in this order; `None` is all.
+    pub columns: Option<Vec<String>>,
+    /// The codec's own schema, where it is given and not derived from the columns.
+    pub writer: Option<Arc<RegisteredSchema>>,
+    /// Objects as arrays of their values, in the order of the columns (MessagePack).
+    pub arrays: bool,
+}
+
+impl Encode {
+    /// All columns.
+    pub fn plain(codec: Codec) -> Encode {
+        Encode { codec, columns: None, writer: None, arrays: false }
+    }
+}
+
+/// What comes before the value proper.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// Nothing.
+    #[default]
+    None,
+    /// Confluent's: a zero byte and the schema's id, or a header of the record with the schema's GUID.
+    Confluent,
+}
