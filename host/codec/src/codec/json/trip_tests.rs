@@ -251,12 +251,15 @@ proptest! {
         let json = [("ARROW:extension:name".to_owned(), "arrow.json".to_owned())].into();
         let schema = schema(vec![Field::new("a", DataType::Utf8, true).with_metadata(json)]);
         let ours = decoder(&schema).decode(&records(&[&text]));
-        // That parser has a bound of its own on numbers.
-        let theirs = match serde_json::from_str::<serde_json::Value>(&text) {
-            Ok(_) => true,
-            Err(why) => why.to_string().starts_with("number out of range"),
-        };
-        prop_assert_eq!(ours.errors.is_empty(), theirs, "{} {:?}", text, ours.errors);
+        match serde_json::from_str::<serde_json::Value>(&text) {
+            // That parser has a bound of its own on numbers and stops there, whatever follows: without reading
+            // the numbers it still tells what is no JSON at all.
+            Err(why) if why.to_string().starts_with("number out of range") => {
+                let form = serde_json::from_str::<serde::de::IgnoredAny>(&text).is_ok();
+                prop_assert!(form || !ours.errors.is_empty(), "{}", text);
+            }
+            theirs => prop_assert_eq!(ours.errors.is_empty(), theirs.is_ok(), "{} {:?}", text, ours.errors),
+        }
     }
 
     #[test]
