@@ -4,8 +4,10 @@
 mod error;
 mod model;
 mod parse;
+mod registries;
 mod values;
 
 pub use error::{ConfigError, Mistake};
 pub use model::*;
+pub use registries::{Registry, RegistryAuth};
 pub use values::Surroundings;

@@ -187,7 +187,7 @@ impl Job {
     fn source_input(&self, partition: Partition) -> Result<SourceInput, String> {
         let name = &partition.source;
         let source = self.spec.source(name).ok_or_else(|| format!("no source `{name}`"))?;
-        let decoder = source.decode.as_ref().map(Decoder::new).transpose();
+        let decoder = source.decoder.as_ref().map(Decoder::new).transpose();
         let decoder = decoder.map_err(|e| format!("source `{name}`: decode: {e}"))?;
         let event_time = source
             .event_time

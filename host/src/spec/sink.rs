@@ -7,9 +7,9 @@ use super::error::{Findings, either};
 use super::links::{Declared, Ports, read_from};
 use super::model::{Codec, Compression, Encode, FileFormat, KafkaSink, Partitioner, Sink, SinkConnector};
 use super::pipeline::{kafka_at, on_error};
-use super::read;
-use super::source::{codec, file_at};
+use super::source::file_at;
 use super::table::{Field, Table};
+use super::{decode, read};
 
 const CONNECTORS: [&str; 5] = ["kafka", "file", "stdout", "blackhole", "memory"];
 const DEFAULT_LINGER: Duration = Duration::from_millis(5);
@@ -35,6 +35,7 @@ pub(super) fn read(
         name: name.to_owned(),
         from: from?,
         connector: connector?,
+        encoder: encode.as_ref()?.as_ref().map(|encode| encode.to_codec(None)),
         encode: encode?,
         on_error: on_error?,
     })
@@ -189,23 +190,11 @@ fn encode(
     };
     match (takes_bytes, field) {
         (true, None) => Some(Some(default())),
-        (true, Some(field)) => read_encode(&field, findings).map(Some),
+        (true, Some(field)) => decode::encode(&field, findings).map(Some),
         (false, None) => Some(None),
         (false, Some(field)) => {
             findings.add(field.error("this sink takes rows as they are: there is nothing to encode"));
             None
         }
     }
-}
-
-fn read_encode(field: &Field<'_>, findings: &mut Findings) -> Option<Encode> {
-    let mut table = Table::open(field, "{ codec: json }", findings)?;
-    table.later(&["registry", "schema"], findings);
-    let codec = codec(&mut table, findings);
-    let columns = match table.get("columns") {
-        None => Some(None),
-        Some(field) => columns(Some(field), findings).map(Some),
-    };
-    table.close(findings);
-    Some(Encode { columns: columns?, ..Encode::plain(codec?) })
 }

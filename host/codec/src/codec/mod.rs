@@ -9,6 +9,7 @@
 mod cases;
 mod column;
 mod json;
+mod meta;
 mod problem;
 mod registered;
 mod rows;
@@ -18,12 +19,35 @@ mod temporal;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+pub use meta::Meta;
 pub use registered::{RegisteredSchema, SchemaKind};
 pub use settings::{Codec, Decode, Encode, Framing};
 
 use crate::batch::RawRecords;
 use problem::{Outcome, Problem, code};
 use rows::Rows;
+
+pub mod registry {
+    //! Placeholder until merged.
+    /// How subjects are named.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Strategy {
+        /// By topic.
+        Topic,
+        /// By record.
+        Record,
+        /// By both.
+        TopicRecord,
+    }
+}
+
+/// The columns of a codec's own schema.
+///
+/// # Errors
+/// A schema of another language, one that is none, or one that holds what no column can hold.
+pub fn columns(codec: Codec, schema: &RegisteredSchema) -> Result<SchemaRef, String> {
+    Err(format!("the codec {} is not there yet: {}", codec.name(), schema.kind.name()))
+}
 
 /// A record that did not decode, or a row that did not encode, by its index in the run given.
 #[derive(Clone, Debug, PartialEq, Eq)]
