@@ -8,6 +8,7 @@
 #[cfg(test)]
 mod cases;
 mod column;
+mod infer;
 mod json;
 mod meta;
 mod problem;
@@ -19,6 +20,7 @@ mod temporal;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+pub use infer::infer;
 pub use meta::Meta;
 pub use registered::{RegisteredSchema, SchemaKind};
 pub use settings::{Codec, Decode, Encode, Framing};
