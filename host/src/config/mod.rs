@@ -9,5 +9,4 @@ mod values;
 
 pub use error::{ConfigError, Mistake};
 pub use model::*;
-pub use registries::{Registry, RegistryAuth};
 pub use values::Surroundings;

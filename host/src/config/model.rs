@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use super::registries::Registry;
+use crate::codec::registry;
 
 /// Port of the admin API when none is given.
 pub const DEFAULT_PORT: u16 = 7420;
@@ -26,7 +26,7 @@ pub struct Config {
     /// Brokers and credentials by name.
     pub connections: BTreeMap<String, Connection>,
     /// Schema registries by name.
-    pub registries: BTreeMap<String, Registry>,
+    pub registries: BTreeMap<String, registry::Settings>,
     /// What the host takes at most.
     pub limits: Limits,
     /// What the host says.

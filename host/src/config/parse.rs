@@ -260,7 +260,7 @@ mod tests {
         assert_eq!((config.limits.component_bytes, config.limits.memory_bytes), (10 << 20, 1_000_000_000));
         assert_eq!(config.limits.pipelines, 5);
         assert_eq!(config.registries["default"].urls, ["http://a:8081", "https://b"]);
-        assert_eq!(config.registries["default"].timeout.as_secs(), 2);
+        assert_eq!(config.registries["default"].timeout_ms, 2_000);
         assert_eq!(config.log, Log { level: "debug".into(), format: LogFormat::Json });
 
         let shown = format!("{config:?}");

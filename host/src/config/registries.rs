@@ -2,60 +2,17 @@
 //! repeated. Knows nothing of how a registry is asked.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::values::{Walk, below, kind, shown};
+use crate::codec::registry::{Auth, Settings, Tls};
 use crate::spec::parse_duration;
 
-/// How long one request may take when nothing is said.
-const TIMEOUT: Duration = Duration::from_secs(5);
-
-/// A schema registry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Registry {
-    /// Its addresses, tried in turn.
-    pub urls: Vec<String>,
-    /// Who asks.
-    pub auth: RegistryAuth,
-    /// Certificates that are trusted in place of the system's, as PEM.
-    pub ca_file: Option<PathBuf>,
-    /// How long one request may take.
-    pub timeout: Duration,
-}
-
-/// Who asks a registry.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub enum RegistryAuth {
-    /// Nobody in particular.
-    #[default]
-    None,
-    /// A user with a password.
-    Basic {
-        /// The user.
-        user: String,
-        /// The password.
-        password: String,
-    },
-    /// Whoever has the token.
-    Bearer(String),
-}
-
-impl fmt::Debug for RegistryAuth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            RegistryAuth::None => "None",
-            RegistryAuth::Basic { .. } => "Basic(…)",
-            RegistryAuth::Bearer(_) => "Bearer(…)",
-        })
-    }
-}
-
 impl Walk<'_> {
-    pub(super) fn registries(&mut self, value: &Value) -> BTreeMap<String, Registry> {
+    pub(super) fn registries(&mut self, value: &Value) -> BTreeMap<String, Settings> {
         let Some(map) = value.as_object() else {
             self.wrong("registries", format!("expected a mapping of names, found {}", kind(value)));
             return BTreeMap::new();
@@ -67,8 +24,9 @@ impl Walk<'_> {
             .collect()
     }
 
-    fn registry(&mut self, value: &Value, path: &str) -> Option<Registry> {
-        let known = ["url", "user", "password", "token", "ca_file", "timeout"];
+    fn registry(&mut self, value: &Value, path: &str) -> Option<Settings> {
+        let known =
+            ["url", "user", "password", "token", "ca_file", "certificate_file", "key_file", "timeout"];
         let map = self.mapping(value, path, &known)?;
         let urls = match map.get("url") {
             None => {
@@ -77,26 +35,40 @@ impl Walk<'_> {
             }
             Some(value) => self.urls(value, &below(path, "url")),
         };
+        let auth = self.auth(map, path);
+        let mut file = |key: &str| -> Option<PathBuf> {
+            let file = self.text(map.get(key)?, &below(path, key))?;
+            Some(self.around.folder.join(file))
+        };
+        let tls = Tls {
+            ca_file: file("ca_file"),
+            certificate_file: file("certificate_file"),
+            key_file: file("key_file"),
+        };
+        if tls.certificate_file.is_some() != tls.key_file.is_some() {
+            self.wrong(path, "`certificate_file` and `key_file` go together");
+        }
+        let defaults = Settings::default();
+        let timeout_ms = match map.get("timeout") {
+            None => defaults.timeout_ms,
+            Some(value) => self.timeout(value, &below(path, "timeout"))?.as_millis() as u64,
+        };
+        Some(Settings { urls: urls?, auth: auth?, tls, timeout_ms, ..defaults })
+    }
+
+    fn auth(&mut self, map: &Map<String, Value>, path: &str) -> Option<Auth> {
         let mut text = |key: &str| map.get(key).map(|value| self.property(value, &below(path, key)));
-        let (user, password, token) = (text("user"), text("password"), text("token"));
-        let auth = match (user, password, token) {
-            (None, None, None) => Some(RegistryAuth::None),
+        match (text("user"), text("password"), text("token")) {
+            (None, None, None) => Some(Auth::None),
             (Some(user), Some(password), None) => {
-                user.zip(password).map(|(user, password)| RegistryAuth::Basic { user, password })
+                user.zip(password).map(|(user, password)| Auth::Basic { user, password })
             }
-            (None, None, Some(token)) => token.map(RegistryAuth::Bearer),
+            (None, None, Some(token)) => token.map(Auth::Bearer),
             _ => {
                 self.wrong(path, "expected `user` with `password`, or `token` alone");
                 None
             }
-        };
-        let ca_file = map.get("ca_file").and_then(|value| self.text(value, &below(path, "ca_file")));
-        let ca_file = ca_file.map(|file| self.around.folder.join(file));
-        let timeout = match map.get("timeout") {
-            None => Some(TIMEOUT),
-            Some(value) => self.timeout(value, &below(path, "timeout")),
-        };
-        Some(Registry { urls: urls?, auth: auth?, ca_file, timeout: timeout? })
+        }
     }
 
     fn urls(&mut self, value: &Value, path: &str) -> Option<Vec<String>> {

@@ -8,8 +8,10 @@ mod bookkeeper;
 mod host;
 mod job;
 mod refusal;
+mod schemas;
 mod status;
 mod swap;
 
 pub use host::Host;
 pub use refusal::{Reason, Refusal, RefusalKind};
+pub use schemas::Asking;
