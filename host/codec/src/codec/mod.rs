@@ -11,6 +11,7 @@ mod column;
 mod json;
 mod problem;
 mod registered;
+pub mod registry;
 mod rows;
 mod settings;
 mod temporal;
