@@ -13,9 +13,11 @@ mod json;
 mod meta;
 mod problem;
 mod registered;
+pub mod registry;
 mod rows;
 mod settings;
 mod temporal;
+pub mod wire;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -57,7 +59,7 @@ pub struct RecordError {
     /// Index of the record (decode) or row (encode).
     pub index: u32,
     /// Short and stable, for counting: `json-syntax`, `type-mismatch`, `missing-column`, `out-of-range`,
-    /// `too-large`, `tombstone`.
+    /// `too-large`, `tombstone`, `truncated`, `wrong-magic`.
     pub code: &'static str,
     /// For people: the path inside the record, what was expected, what was found.
     pub message: String,

@@ -20,11 +20,15 @@ pub(crate) mod code {
     pub(crate) const TOO_LARGE: &str = "too-large";
     /// A record without a value, where columns cannot be null.
     pub(crate) const TOMBSTONE: &str = "tombstone";
+    /// The record ends before the value does.
+    pub(crate) const TRUNCATED: &str = "truncated";
+    /// No header that names a schema, where there has to be one.
+    pub(crate) const WRONG_MAGIC: &str = "wrong-magic";
 }
 
 /// Why a record did not decode.
 #[derive(Debug)]
-pub(crate) struct Problem {
+pub struct Problem {
     code: &'static str,
     what: String,
     /// From the inside out.
@@ -38,7 +42,7 @@ enum Part {
 }
 
 /// A step of decoding; the error is boxed to keep the good way cheap.
-pub(crate) type Outcome<T> = Result<T, Box<Problem>>;
+pub type Outcome<T> = Result<T, Box<Problem>>;
 
 impl Problem {
     #[cold]
