@@ -14,6 +14,8 @@ mod registered;
 mod rows;
 mod settings;
 mod temporal;
+#[cfg(test)]
+mod trip;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
