@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::failure::Failure;
 use super::output::{Format, Output};
 use crate::batch::RawRecords;
+use crate::codec::registry::Registries;
 use crate::codec::{self, Codec, Decoder, Encoded, Encoder};
 use crate::control::Reason;
 use crate::guest::fixture::{Answer, Fixture, Refused, Row, run_all};
@@ -178,13 +179,13 @@ fn source(fixture: &Fixture) -> Result<spec::Source, String> {
 
 fn rows(source: &spec::Source, input: &[Row]) -> Result<RecordBatch, String> {
     let schema = source.schema.clone().ok_or("no columns")?;
-    let mut decoder = Decoder::new(&codec::Decode::plain(Codec::Json, schema))?;
+    let mut decoder = Decoder::new(&codec::Decode::plain(Codec::Json, schema), &Registries::default())?;
     let mut raw = RawRecords::with_capacity("fixture".into(), 0, input.len(), 1024);
     for (number, row) in input.iter().enumerate() {
         let text = serde_json::to_vec(row).map_err(|e| e.to_string())?;
         raw.push(number as i64, None, None, Some(&text));
     }
-    let decoded = decoder.decode(&raw);
+    let decoded = decoder.decode(&raw).map_err(|e| e.to_string())?;
     match decoded.errors.first() {
         Some(error) => Err(format!("input row {}: {}", error.index, error.message)),
         None => Ok(decoded.rows),

@@ -39,12 +39,11 @@ impl Shared {
                 (step, Arc::new(control))
             })
             .collect();
-        let resources =
-            Resources {
-                connections: self.connections.clone(),
-                registries: self.registries.clone(),
-                folder: self.folder(&record.name),
-            };
+        let resources = Resources {
+            connections: self.connections.clone(),
+            registries: self.registries.clone(),
+            folder: self.folder(&record.name),
+        };
         Ok(Job::new(pipeline, plan, schemas, controls, resources))
     }
 

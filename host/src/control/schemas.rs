@@ -136,7 +136,10 @@ impl Asking<'_> {
             Columns::Inferred(sample) if suffix.is_empty() => {
                 let raw = self.sample(source, *sample)?;
                 let (columns, _) = codec::infer(format.codec, &raw)?;
-                Ok(Some(PinnedSchema { columns: Some(text_of_columns(&columns)?), ..PinnedSchema::default() }))
+                Ok(Some(PinnedSchema {
+                    columns: Some(text_of_columns(&columns)?),
+                    ..PinnedSchema::default()
+                }))
             }
             Columns::Inferred(_) => Err("the columns of keys cannot be inferred: declare them".into()),
         }
@@ -155,7 +158,9 @@ impl Asking<'_> {
         let subject = match (&asked.subject, &source.connector) {
             (Some(subject), _) => subject.clone(),
             (None, SourceConnector::Kafka(kafka)) => format!("{}-{part}", kafka.topic),
-            (None, _) => return Err("it has no topic to name the subject after: give `registry.subject`".into()),
+            (None, _) => {
+                return Err("it has no topic to name the subject after: give `registry.subject`".into());
+            }
         };
         let found = registry
             .patiently(PATIENCE, |registry| match asked.version {
@@ -186,12 +191,13 @@ impl Asking<'_> {
                     .map_err(|e| e.to_string())
             }
             SourceConnector::File(file) => {
-                let limits =
-                    ReadLimits { records: sample.records, bytes: SAMPLE_BYTES, wait: sample.within };
+                let limits = ReadLimits { records: sample.records, bytes: SAMPLE_BYTES, wait: sample.within };
                 let read = LineReader::open(&file.path, 0).and_then(|mut reader| reader.read(limits));
                 match read.map_err(|e: ConnectorError| e.to_string())? {
                     Read::Records(raw) => Ok(raw),
-                    Read::Rows(_) | Read::Idle | Read::End => Err(format!("{} is empty", file.path.display())),
+                    Read::Rows(_) | Read::Idle | Read::End => {
+                        Err(format!("{} is empty", file.path.display()))
+                    }
                 }
             }
             SourceConnector::Generate(_) | SourceConnector::Memory { .. } => {
@@ -213,7 +219,9 @@ impl Asking<'_> {
     ) -> Result<Pins, Vec<Reason>> {
         let (mut wanted, mut reasons) = (Vec::new(), Vec::new());
         for sink in &pipeline.sinks {
-            let Some(registry) = sink.encode.as_ref().and_then(|encode| encode.registry.as_ref()) else { continue };
+            let Some(registry) = sink.encode.as_ref().and_then(|encode| encode.registry.as_ref()) else {
+                continue;
+            };
             let Some(input) = schemas.input(&sink.name) else { continue };
             match self.sink_schema(pipeline, sink, registry, input) {
                 Ok(found) => wanted.push((sink.name.clone(), registry.registry.clone(), found)),
@@ -247,8 +255,7 @@ impl Asking<'_> {
         let topic = pipeline.topic(&sink.name);
         if asked.latest {
             let subject = subject(asked, topic, None)?;
-            let found =
-                client.patiently(PATIENCE, |client| client.latest(&subject)).map_err(of_registry)?;
+            let found = client.patiently(PATIENCE, |client| client.latest(&subject)).map_err(of_registry)?;
             return Ok(PinnedSchema {
                 schema: Some(found.schema),
                 subject: Some(subject),
@@ -299,9 +306,7 @@ fn chosen(names: Option<&[String]>, input: &SchemaRef) -> Result<SchemaRef, Stri
     let Some(names) = names else { return Ok(Arc::clone(input)) };
     let fields: Result<Vec<Field>, String> = names
         .iter()
-        .map(|name| {
-            input.field_with_name(name).cloned().map_err(|_| format!("there is no column `{name}`"))
-        })
+        .map(|name| input.field_with_name(name).cloned().map_err(|_| format!("there is no column `{name}`")))
         .collect();
     Ok(Arc::new(Schema::new(fields?)))
 }
@@ -323,9 +328,9 @@ fn columns_of_text(text: &str) -> Result<SchemaRef, String> {
 
 /// Whether every codec takes what it is told: asked before anything is stored, so that nothing is stored that could
 /// not start.
-pub fn check_codecs(pipeline: &Pipeline, schemas: &Schemas) -> Vec<Reason> {
+pub fn check_codecs(pipeline: &Pipeline, schemas: &Schemas, registries: &Registries) -> Vec<Reason> {
     let sources = pipeline.sources.iter().filter_map(|source| {
-        let refused = Decoder::check(source.decoder.as_ref()?).err()?;
+        let refused = Decoder::new(source.decoder.as_ref()?, registries).err()?;
         Some(Reason::at(format!("sources.{}.decode", source.name), refused))
     });
     let sinks = pipeline.sinks.iter().filter_map(|sink| {

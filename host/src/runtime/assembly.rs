@@ -19,6 +19,7 @@ use super::run::BARRIERS_AT_ONCE;
 use super::task::{Command, Event, Feed, Task};
 use super::walker::{Edge, Role, Walker, WalkerNode};
 use crate::codec::Decoder;
+use crate::codec::registry::Registries;
 use crate::connector::Partition;
 use crate::connector::kafka::Connections;
 use crate::operator::component::{ComponentOperator, StepControl};
@@ -33,6 +34,8 @@ const LOG_LINES: usize = 1000;
 pub struct Resources {
     /// Brokers by name.
     pub connections: Connections,
+    /// Schema registries by name.
+    pub registries: Registries,
     /// Folder of this pipeline's own files: progress of local sources, dead letters.
     pub folder: PathBuf,
 }
@@ -95,6 +98,11 @@ impl Job {
     /// Its specification.
     pub fn spec(&self) -> &spec::Pipeline {
         &self.spec
+    }
+
+    /// The columns of every port.
+    pub fn schemas(&self) -> &Schemas {
+        &self.schemas
     }
 
     /// Its counters.
@@ -187,7 +195,11 @@ impl Job {
     fn source_input(&self, partition: Partition) -> Result<SourceInput, String> {
         let name = &partition.source;
         let source = self.spec.source(name).ok_or_else(|| format!("no source `{name}`"))?;
-        let decoder = source.decoder.as_ref().map(Decoder::new).transpose();
+        let decoder = source
+            .decoder
+            .as_ref()
+            .map(|decode| Decoder::new(decode, &self.resources.registries))
+            .transpose();
         let decoder = decoder.map_err(|e| format!("source `{name}`: decode: {e}"))?;
         let event_time = source
             .event_time

@@ -12,7 +12,7 @@ use crossbeam_channel::{Receiver, Select};
 use super::dead_letters::record_place;
 use super::metrics::PipelineMetrics;
 use super::walker::{TaskError, Walker};
-use crate::batch::{Batch, Message, Parents};
+use crate::batch::{Batch, Message, Parents, RawRecords};
 use crate::checkpoint::{Aligned, Alignment};
 use crate::codec::{Decoded, Decoder};
 use crate::connector::{Commit, ConnectorError, Partition, Read, ReadLimits};
@@ -44,6 +44,8 @@ pub(super) struct SourceInput {
     event_time: Option<(String, BoundedOutOfOrder)>,
     batch_rows: usize,
     metrics: Arc<PipelineMetrics>,
+    /// Read, but not decoded yet: the registry of its schemas does not answer.
+    undecoded: Option<RawRecords>,
 }
 
 impl SourceInput {
@@ -54,7 +56,7 @@ impl SourceInput {
         batch_rows: usize,
         metrics: Arc<PipelineMetrics>,
     ) -> Self {
-        SourceInput { partition, decoder, event_time, batch_rows, metrics }
+        SourceInput { partition, decoder, event_time, batch_rows, metrics, undecoded: None }
     }
 
     /// Where to go on from, for a commit.
@@ -63,14 +65,28 @@ impl SourceInput {
             source: self.partition.source.clone(),
             topic: self.partition.topic.clone(),
             partition: self.partition.partition,
-            offset: self.partition.reader.position(),
+            offset: self.position(),
         }
+    }
+
+    /// The first record that has not gone through.
+    fn position(&self) -> i64 {
+        let first = self.undecoded.as_ref().and_then(|raw| raw.records().first());
+        first.map_or_else(|| self.partition.reader.position(), |record| record.offset)
     }
 
     /// Reads once, waiting at most `wait`, and sends what came through `walker`.
     pub fn turn(&mut self, walker: &mut Walker, wait: Duration) -> Result<Turn, TaskError> {
         let limits = ReadLimits { records: self.batch_rows, bytes: BATCH_BYTES, wait };
-        match self.partition.reader.read(limits) {
+        let read = match self.undecoded.take() {
+            Some(raw) => Ok(Read::Records(raw)),
+            None => self.partition.reader.read(limits).inspect(|read| {
+                if let Read::Records(raw) = read {
+                    walker.root().metrics.took(raw.len(), raw.byte_len());
+                }
+            }),
+        };
+        match read {
             Ok(Read::Idle) => {
                 self.note();
                 return Ok(Turn::Idle);
@@ -81,12 +97,18 @@ impl SourceInput {
                 self.send(walker, Batch::new(rows))?;
             }
             Ok(Read::Records(raw)) => {
-                walker.root().metrics.took(raw.len(), raw.byte_len());
                 let Some(decoder) = &mut self.decoder else {
                     return Err(self.failed("it reads bytes but has no `decode`"));
                 };
                 let started = std::time::Instant::now();
-                let Decoded { rows, records, errors } = decoder.decode(&raw);
+                let Decoded { rows, records, errors } = match decoder.decode(&raw) {
+                    Ok(decoded) => decoded,
+                    Err(unavailable) => {
+                        self.undecoded = Some(raw);
+                        let source = &self.partition.source;
+                        return Ok(Turn::Waiting(format!("source `{source}`: {unavailable}")));
+                    }
+                };
                 walker.root().metrics.worked(started.elapsed());
                 let raw = Arc::new(raw);
                 for error in &errors {
@@ -107,7 +129,7 @@ impl SourceInput {
 
     fn note(&self) {
         let reader = &self.partition.reader;
-        self.metrics.at(&self.partition.source, self.partition.partition, reader.position(), reader.lag());
+        self.metrics.at(&self.partition.source, self.partition.partition, self.position(), reader.lag());
     }
 
     fn send(&mut self, walker: &mut Walker, batch: Batch) -> Result<(), TaskError> {

@@ -155,8 +155,10 @@ impl ValueFormat {
     }
 
     fn framing(&self) -> codec::Framing {
-        match self.columns {
-            Columns::Registered(_) => codec::Framing::Confluent,
+        match &self.columns {
+            Columns::Registered(registered) => {
+                codec::Framing::Confluent { registry: registered.registry.clone() }
+            }
             _ => codec::Framing::None,
         }
     }

@@ -18,6 +18,8 @@ pub(crate) mod code {
     pub(crate) const OUT_OF_RANGE: &str = "out-of-range";
     /// Longer or deeper than the codec takes.
     pub(crate) const TOO_LARGE: &str = "too-large";
+    /// Written with a schema that does not lead to the rows that are asked for.
+    pub(crate) const SCHEMA_MISMATCH: &str = "schema-mismatch";
     /// A record without a value, where columns cannot be null.
     pub(crate) const TOMBSTONE: &str = "tombstone";
     /// The record ends before the value does.

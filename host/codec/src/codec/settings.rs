@@ -104,11 +104,14 @@ impl Encode {
 }
 
 /// What comes before the value proper.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Framing {
     /// Nothing.
     #[default]
     None,
     /// Confluent's: a zero byte and the schema's id, or a header of the record with the schema's GUID.
-    Confluent,
+    Confluent {
+        /// Name of the registry that knows the schema.
+        registry: String,
+    },
 }

@@ -66,7 +66,7 @@ impl JsonEncoder {
             .collect();
         let mut scratch = std::mem::take(&mut self.scratch);
         for row in 0..rows.num_rows() {
-            let begin = out.bytes.len();
+            let begin = out.begin_row();
             let outcome = write_object(&columns, row, &mut out.bytes, &mut scratch);
             out.end_row(row, begin, outcome);
         }

@@ -7,6 +7,7 @@ mod answer;
 mod cache;
 mod error;
 mod http;
+mod registries;
 mod resolve;
 mod settings;
 mod subject;
@@ -21,6 +22,7 @@ use backon::{BlockingRetryable as _, ExponentialBuilder};
 use serde_json::{Value, json};
 
 pub use error::RegistryError;
+pub use registries::Registries;
 pub use settings::{Auth, Settings, Tls};
 pub use subject::Strategy;
 
