@@ -7,8 +7,11 @@
 
 #[cfg(test)]
 mod cases;
+mod chosen;
 mod column;
+mod decimal;
 mod json;
+mod msgpack;
 mod problem;
 mod registered;
 mod rows;
@@ -107,6 +110,7 @@ pub struct Decoder(Decoding);
 
 enum Decoding {
     Json(Rows<json::JsonReader>),
+    MessagePack(Rows<msgpack::MsgpackReader>),
 }
 
 impl Decoder {
@@ -118,6 +122,9 @@ impl Decoder {
                 let reader = json::JsonReader::new(&schema)?;
                 Rows::new(schema, reader).map(Decoding::Json)
             }
+            Codec::MessagePack => {
+                Rows::new(schema, msgpack::MsgpackReader::default()).map(Decoding::MessagePack)
+            }
             other => Err(format!("the codec {} is not there yet", other.name())),
         }
         .map(Decoder)
@@ -128,6 +135,7 @@ impl Decoder {
     pub fn decode(&mut self, raw: &RawRecords) -> Decoded {
         match &mut self.0 {
             Decoding::Json(rows) => rows.decode(raw),
+            Decoding::MessagePack(rows) => rows.decode(raw),
         }
     }
 }
@@ -137,13 +145,18 @@ pub struct Encoder(Encoding);
 
 enum Encoding {
     Json(json::JsonEncoder),
+    MessagePack(msgpack::MsgpackEncoder),
 }
 
 impl Encoder {
     /// An encoder of rows of this schema, or why there can be none: names the column at fault.
     pub fn new(settings: &Encode, schema: &SchemaRef) -> Result<Encoder, String> {
+        let columns = settings.columns.as_deref();
         match settings.codec {
-            Codec::Json => json::JsonEncoder::new(settings.columns.as_deref(), schema).map(Encoding::Json),
+            Codec::Json => json::JsonEncoder::new(columns, schema).map(Encoding::Json),
+            Codec::MessagePack => {
+                msgpack::MsgpackEncoder::new(columns, schema, settings.arrays).map(Encoding::MessagePack)
+            }
             other => Err(format!("the codec {} is not there yet", other.name())),
         }
         .map(Encoder)
@@ -154,6 +167,7 @@ impl Encoder {
     pub fn encode(&mut self, rows: &RecordBatch, out: &mut Encoded) {
         match &mut self.0 {
             Encoding::Json(encoder) => encoder.encode(rows, out),
+            Encoding::MessagePack(encoder) => encoder.encode(rows, out),
         }
     }
 }

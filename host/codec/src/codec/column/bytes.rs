@@ -9,9 +9,17 @@ use arrow::array::{
 };
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 
+use crate::codec::problem::{Problem, code};
+
 /// The column is full: its offsets cannot count further. A batch holds less than 2 GiB of a string column.
 #[derive(Debug)]
 pub(crate) struct Full;
+
+/// As a codec reports it.
+#[cold]
+pub(crate) fn full(_: Full) -> Box<Problem> {
+    Problem::new(code::TOO_LARGE, "the column of this batch is full (2 GiB): read fewer bytes at once")
+}
 
 /// A column of values of any length.
 pub(crate) struct Bytes<O> {
