@@ -17,6 +17,7 @@ mod registered;
 mod rows;
 mod settings;
 mod temporal;
+mod text;
 #[cfg(test)]
 mod trip;
 
@@ -60,6 +61,9 @@ pub struct Encoded {
     pub bytes: Vec<u8>,
     /// End of each row's bytes; row `i` is `ends[i - 1] .. ends[i]`. A row that failed has no bytes.
     pub ends: Vec<u32>,
+    /// Rows whose record has no value at all (a tombstone), rising. They have no bytes either; a row that is in
+    /// neither this nor `errors` and has no bytes has an empty value.
+    pub nulls: Vec<u32>,
     /// Rows that did not encode.
     pub errors: Vec<RecordError>,
 }
@@ -75,6 +79,7 @@ impl Encoded {
     fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
+        self.nulls.clear();
         self.errors.clear();
     }
 
@@ -111,6 +116,7 @@ pub struct Decoder(Decoding);
 enum Decoding {
     Json(Rows<json::JsonReader>),
     MessagePack(Rows<msgpack::MsgpackReader>),
+    Text(Rows<text::TextReader>),
 }
 
 impl Decoder {
@@ -125,6 +131,10 @@ impl Decoder {
             Codec::MessagePack => {
                 Rows::new(schema, msgpack::MsgpackReader::default()).map(Decoding::MessagePack)
             }
+            codec @ (Codec::String | Codec::Bytes) => {
+                let reader = text::TextReader::new(codec, &schema)?;
+                Rows::new(schema, reader).map(Decoding::Text)
+            }
             other => Err(format!("the codec {} is not there yet", other.name())),
         }
         .map(Decoder)
@@ -136,6 +146,7 @@ impl Decoder {
         match &mut self.0 {
             Decoding::Json(rows) => rows.decode(raw),
             Decoding::MessagePack(rows) => rows.decode(raw),
+            Decoding::Text(rows) => rows.decode(raw),
         }
     }
 }
@@ -146,6 +157,7 @@ pub struct Encoder(Encoding);
 enum Encoding {
     Json(json::JsonEncoder),
     MessagePack(msgpack::MsgpackEncoder),
+    Text(text::TextEncoder),
 }
 
 impl Encoder {
@@ -156,6 +168,9 @@ impl Encoder {
             Codec::Json => json::JsonEncoder::new(columns, schema).map(Encoding::Json),
             Codec::MessagePack => {
                 msgpack::MsgpackEncoder::new(columns, schema, settings.arrays).map(Encoding::MessagePack)
+            }
+            codec @ (Codec::String | Codec::Bytes) => {
+                text::TextEncoder::new(codec, columns, schema).map(Encoding::Text)
             }
             other => Err(format!("the codec {} is not there yet", other.name())),
         }
@@ -168,6 +183,7 @@ impl Encoder {
         match &mut self.0 {
             Encoding::Json(encoder) => encoder.encode(rows, out),
             Encoding::MessagePack(encoder) => encoder.encode(rows, out),
+            Encoding::Text(encoder) => encoder.encode(rows, out),
         }
     }
 }

@@ -95,7 +95,7 @@ fn a_bad_record_costs_its_neighbours_nothing() {
     8 msgpack-syntax: at byte 0: expected a value, found an empty record
     11 msgpack-syntax: at byte 0: expected a value, found byte 0xc1, which begins none
     12 msgpack-syntax: id: at byte 5: expected 4 more bytes, found 1 up to the end of the record
-    13 not-utf8: user: the string is not UTF-8 from its byte 0 on
+    13 not-utf8: user: the text is not UTF-8 from its byte 0 on
     14 msgpack-syntax: id: at byte 9: expected 4294967295 entries, found the end of the record
     "#);
     assert_eq!(decoded.records, Some(vec![0, 2, 6, 9, 10]));
@@ -282,7 +282,7 @@ fn strings_are_utf8_and_bytes_are_anything() {
         through(DataType::FixedSizeBinary(2), b"\xc4\x03\x00\xff\x00"),
         through(DataType::Binary, b"\x01"),
     ].join("\n"), @r"
-    not-utf8: v: the string is not UTF-8 from its byte 2 on
+    not-utf8: v: the text is not UTF-8 from its byte 2 on
     type-mismatch: v: expected string, found 2 bytes
     type-mismatch: v: expected 2 bytes, found 3 bytes
     type-mismatch: v: expected bytes, found integer 1

@@ -5,7 +5,7 @@ use arrow::datatypes::{ArrowNativeType, DataType, TimeUnit};
 
 use super::EXTENSION;
 use super::cursor::{Cursor, Head};
-use super::value::{bytes, fixed_bytes, mismatch, out_of_range, string};
+use super::value::{fixed_bytes, mismatch, out_of_range};
 use crate::codec::column::{Column, Primitive, Struct, type_name};
 use crate::codec::decimal::{fits, fits256};
 use crate::codec::json::{self, Number};
@@ -16,13 +16,13 @@ impl Cursor<'_, '_> {
     /// A string that stands for a value of `column`.
     pub(super) fn text(&mut self, column: &mut Column, text: &[u8], data_type: &DataType) -> Outcome<()> {
         match column {
-            Column::LargeUtf8(c) => string(c, text),
+            Column::LargeUtf8(c) => c.push_text(text),
             Column::Json(c) => {
                 json::check(text, self.scratch)?;
-                bytes(c, text)
+                c.push(text)
             }
-            Column::Binary(c) => bytes(c, text),
-            Column::LargeBinary(c) => bytes(c, text),
+            Column::Binary(c) => c.push(text),
+            Column::LargeBinary(c) => c.push(text),
             Column::FixedBinary(c) => fixed_bytes(c, text, Head::Text(text)),
             Column::Timestamp(c, unit) => {
                 let instant = temporal::parse_timestamp(text);
@@ -142,7 +142,7 @@ pub(super) fn extension(into: &mut Struct, kind: i8, contents: &[u8], data_type:
     match (&mut of_kind.column, &mut of_contents.column) {
         (Column::Int8(kinds), Column::Binary(data)) => {
             kinds.push(kind);
-            bytes(data, contents)?;
+            data.push(contents)?;
         }
         _ => return Err(mismatch(found, data_type)),
     }

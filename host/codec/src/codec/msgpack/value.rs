@@ -1,13 +1,12 @@
 //! One MessagePack value into one column. An error leaves part of it in the column, for the caller to take back.
 //! Knows nothing of records and batches.
 
-use arrow::array::OffsetSizeTrait;
 use arrow::datatypes::{ArrowNativeType, DataType};
 
 use super::TIMESTAMP;
 use super::cursor::{Cursor, Head};
 use super::text::{extension, timestamp};
-use crate::codec::column::{Bytes, Column, FixedBytes, Primitive, full, type_name};
+use crate::codec::column::{Column, FixedBytes, Primitive, type_name};
 use crate::codec::problem::{Outcome, Problem, code};
 use crate::codec::temporal::DAY_MS;
 
@@ -20,7 +19,7 @@ impl Cursor<'_, '_> {
             (column, Head::Nil) => null(column, nullable, data_type),
             (Column::Int64(c), _) => integer(c, head),
             (Column::Float64(c), _) => float64(c, head),
-            (Column::Utf8(c), Head::Text(text)) => string(c, text),
+            (Column::Utf8(c), Head::Text(text)) => c.push_text(text),
             (Column::Timestamp(c, _), Head::Unsigned(_) | Head::Signed(_)) => integer(c, head),
             (Column::Timestamp(c, unit), Head::Extension(TIMESTAMP, bytes)) => timestamp(c, *unit, bytes),
             (Column::Boolean(c), Head::Boolean(value)) => {
@@ -53,8 +52,8 @@ impl Cursor<'_, '_> {
             (Column::Date32(c) | Column::Time32(c, _), _) => integer(c, head),
             (Column::Time64(c, _) | Column::Timestamp(c, _), _) => integer(c, head),
             (Column::Date64(c), _) => number(c, head, |days: i64| days.checked_mul(DAY_MS)),
-            (Column::Binary(c), Head::Binary(value)) => bytes(c, value),
-            (Column::LargeBinary(c), Head::Binary(value)) => bytes(c, value),
+            (Column::Binary(c), Head::Binary(value)) => c.push(value),
+            (Column::LargeBinary(c), Head::Binary(value)) => c.push(value),
             (Column::FixedBinary(c), Head::Binary(value)) => fixed_bytes(c, value, head),
             (Column::LargeList(c), Head::Array(items)) => self.list(c, items),
             (Column::FixedList(c), Head::Array(items)) => self.fixed_list(c, items),
@@ -132,26 +131,6 @@ fn float32(into: &mut Primitive<f32>, head: Head) -> Outcome<()> {
         _ => return Err(mismatch(head, into.data_type())),
     });
     Ok(())
-}
-
-#[inline]
-pub(super) fn string<O: OffsetSizeTrait>(into: &mut Bytes<O>, text: &[u8]) -> Outcome<()> {
-    if let Err(wrong) = std::str::from_utf8(text) {
-        return Err(not_utf8(wrong));
-    }
-    bytes(into, text)
-}
-
-#[cold]
-fn not_utf8(wrong: std::str::Utf8Error) -> Box<Problem> {
-    let what = format!("the string is not UTF-8 from its byte {} on", wrong.valid_up_to());
-    Problem::new(code::NOT_UTF8, what)
-}
-
-#[inline]
-pub(super) fn bytes<O: OffsetSizeTrait>(into: &mut Bytes<O>, value: &[u8]) -> Outcome<()> {
-    into.data().extend_from_slice(value);
-    into.end_value().map_err(full)
 }
 
 pub(super) fn fixed_bytes(into: &mut FixedBytes, value: &[u8], head: Head) -> Outcome<()> {
