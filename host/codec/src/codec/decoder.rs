@@ -13,7 +13,7 @@ use super::registry::Registries;
 use super::rows::Rows;
 use super::settings::{Codec, Decode, Framing};
 use super::wire::Part;
-use super::{Decoded, json};
+use super::{Decoded, json, msgpack, text};
 use crate::batch::RawRecords;
 
 /// Records that cannot be decoded now: their schema's registry does not answer. Nothing was decoded; the same call
@@ -41,6 +41,8 @@ struct PartDecoder {
 
 enum Decoding {
     Json(Rows<json::JsonReader>),
+    MessagePack(Rows<msgpack::MsgpackReader>),
+    Text(Rows<text::TextReader>),
 }
 
 impl PartDecoder {
@@ -50,6 +52,13 @@ impl PartDecoder {
             Codec::Json => {
                 let reader = json::JsonReader::new(&schema)?;
                 Decoding::Json(Rows::new(schema, reader)?)
+            }
+            Codec::MessagePack => {
+                Decoding::MessagePack(Rows::new(schema, msgpack::MsgpackReader::default())?)
+            }
+            codec @ (Codec::String | Codec::Bytes) => {
+                let reader = text::TextReader::new(codec, &schema)?;
+                Decoding::Text(Rows::new(schema, reader)?)
             }
             other => return Err(format!("the codec {} is not there yet", other.name())),
         };
@@ -64,6 +73,8 @@ impl PartDecoder {
     fn decode(&mut self, raw: &RawRecords) -> Result<Decoded, Unavailable> {
         match (&mut self.codec, &mut self.framed) {
             (Decoding::Json(rows), _) => Ok(rows.decode(raw)),
+            (Decoding::MessagePack(rows), _) => Ok(rows.decode(raw)),
+            (Decoding::Text(rows), _) => Ok(rows.decode(raw)),
         }
     }
 }

@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::settings::{Codec, Encode};
-use super::{Encoded, json, wire};
+use super::{Encoded, json, msgpack, text, wire};
 
 /// Rows to bytes.
 pub struct Encoder {
@@ -15,6 +15,8 @@ pub struct Encoder {
 
 enum Encoding {
     Json(json::JsonEncoder),
+    MessagePack(msgpack::MsgpackEncoder),
+    Text(text::TextEncoder),
 }
 
 impl Encoder {
@@ -23,6 +25,12 @@ impl Encoder {
         let columns = settings.columns.as_deref();
         let codec = match settings.codec {
             Codec::Json => Encoding::Json(json::JsonEncoder::new(columns, schema)?),
+            Codec::MessagePack => {
+                Encoding::MessagePack(msgpack::MsgpackEncoder::new(columns, schema, settings.arrays)?)
+            }
+            codec @ (Codec::String | Codec::Bytes) => {
+                Encoding::Text(text::TextEncoder::new(codec, columns, schema)?)
+            }
             other => return Err(format!("the codec {} is not there yet", other.name())),
         };
         let prefix = settings.schema_id.map_or_else(Vec::new, |id| wire::prefix(id).to_vec());
@@ -35,6 +43,8 @@ impl Encoder {
         out.prefix.clone_from(&self.prefix);
         match &mut self.codec {
             Encoding::Json(encoder) => encoder.encode(rows, out),
+            Encoding::MessagePack(encoder) => encoder.encode(rows, out),
+            Encoding::Text(encoder) => encoder.encode(rows, out),
         }
     }
 }

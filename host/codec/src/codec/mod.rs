@@ -8,19 +8,23 @@
 
 #[cfg(test)]
 mod cases;
+mod chosen;
 mod column;
+mod decimal;
 mod decoder;
 mod encoder;
 mod framed;
 mod infer;
 mod json;
 mod meta;
+mod msgpack;
 mod problem;
 mod registered;
 pub mod registry;
 mod rows;
 mod settings;
 mod temporal;
+mod text;
 #[cfg(test)]
 mod trip;
 pub mod wire;
@@ -94,6 +98,9 @@ pub struct Encoded {
     pub bytes: Vec<u8>,
     /// End of each row's bytes; row `i` is `ends[i - 1] .. ends[i]`. A row that failed has no bytes.
     pub ends: Vec<u32>,
+    /// Rows whose record has no value at all (a tombstone), rising. They have no bytes either; a row that is in
+    /// neither this nor `errors` and has no bytes has an empty value.
+    pub nulls: Vec<u32>,
     /// Rows that did not encode.
     pub errors: Vec<RecordError>,
     /// What every row begins with.
@@ -111,6 +118,7 @@ impl Encoded {
     fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
+        self.nulls.clear();
         self.errors.clear();
     }
 

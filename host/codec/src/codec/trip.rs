@@ -265,9 +265,14 @@ pub(crate) fn array(
 
 /// Records of these values.
 pub(crate) fn records<T: AsRef<[u8]>>(values: &[T]) -> RawRecords {
+    run(values.iter().map(|value| Some(value.as_ref())))
+}
+
+/// Records of these values, or of none.
+fn run<'a>(values: impl ExactSizeIterator<Item = Option<&'a [u8]>>) -> RawRecords {
     let mut raw = RawRecords::with_capacity("t".into(), 0, values.len(), 0);
-    for (offset, value) in values.iter().enumerate() {
-        raw.push(offset as i64, None, None, Some(value.as_ref()));
+    for (offset, value) in values.enumerate() {
+        raw.push(offset as i64, None, None, value);
     }
     raw
 }
@@ -279,10 +284,20 @@ pub(crate) fn encode(settings: &Encode, batch: &RecordBatch) -> Encoded {
     encoded
 }
 
+/// What a record of each row has as its value.
+fn values(encoded: &Encoded) -> Vec<Option<&[u8]>> {
+    let of = |row| (!encoded.nulls.contains(&(row as u32))).then(|| encoded.row(row));
+    (0..encoded.ends.len()).map(of).collect()
+}
+
 /// Records of these values, decoded: every column is valid, and none is lost.
 pub(crate) fn decode<T: AsRef<[u8]>>(settings: &Decode, values: &[T]) -> Decoded {
-    let decoded = Decoder::new(settings, &Registries::default()).unwrap().decode(&records(values)).unwrap();
-    assert_eq!(decoded.rows.num_rows() + decoded.errors.len(), values.len());
+    decode_run(settings, &records(values))
+}
+
+fn decode_run(settings: &Decode, raw: &RawRecords) -> Decoded {
+    let decoded = Decoder::new(settings, &Registries::default()).unwrap().decode(raw).unwrap();
+    assert_eq!(decoded.rows.num_rows() + decoded.errors.len(), raw.len());
     for column in decoded.rows.columns() {
         column.to_data().validate_full().unwrap();
     }
@@ -312,8 +327,7 @@ fn change(value: &[u8], (at, byte, kind): &Change) -> Vec<u8> {
 pub(crate) fn comes_back(decoding: &Decode, encoding: &Encode, batch: &RecordBatch) -> Encoded {
     let encoded = encode(encoding, batch);
     assert_eq!(encoded.errors, vec![]);
-    let values: Vec<&[u8]> = (0..batch.num_rows()).map(|row| encoded.row(row)).collect();
-    let decoded = decode(decoding, &values);
+    let decoded = decode_run(decoding, &run(values(&encoded).into_iter()));
     assert_eq!(decoded.errors, vec![]);
     assert_eq!(&decoded.rows, batch);
     encoded
@@ -327,10 +341,13 @@ pub(crate) fn spares_neighbours(
     changes: &[Change],
 ) {
     let encoded = encode(encoding, batch);
-    let good = (0..batch.num_rows()).map(|row| encoded.row(row).to_vec());
-    let values: Vec<Vec<u8>> = good.zip(changes).flat_map(|(good, by)| [change(&good, by), good]).collect();
-    let decoded = decode(decoding, &values);
-    let record_of = decoded.records.unwrap_or_else(|| (0..values.len() as u32).collect());
+    let good = values(&encoded);
+    let bad: Vec<Vec<u8>> =
+        good.iter().zip(changes).map(|(good, by)| change(good.unwrap_or_default(), by)).collect();
+    let both: Vec<Option<&[u8]>> =
+        bad.iter().zip(&good).flat_map(|(bad, good)| [Some(bad.as_slice()), *good]).collect();
+    let decoded = decode_run(decoding, &run(both.into_iter()));
+    let record_of = decoded.records.unwrap_or_else(|| (0..2 * bad.len() as u32).collect());
     let good = (0..record_of.len() as u32).filter(|&row| record_of[row as usize] % 2 == 1);
     let good = arrow::compute::take_record_batch(&decoded.rows, &UInt32Array::from_iter_values(good));
     assert_eq!(&good.unwrap(), batch);
