@@ -402,6 +402,8 @@ pub struct KafkaSink {
     pub headers: Vec<String>,
     /// Column of the record timestamp; `None`: the broker's or producer's clock.
     pub timestamp: Option<String>,
+    /// Boolean column: where it is true the record has no value (a tombstone), which deletes its key.
+    pub tombstone: Option<String>,
 }
 
 /// How a partition is chosen.

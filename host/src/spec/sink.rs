@@ -132,6 +132,18 @@ fn kafka(field: &Field<'_>, findings: &mut Findings) -> Option<KafkaSink> {
         None => Some(None),
         Some(field) => read::text(&field, "a column of a timestamp type", findings).map(Some),
     };
+    let tombstone = match table.get("tombstone") {
+        None => Some(None),
+        Some(field) if key.as_ref().is_some_and(Vec::is_empty) => {
+            findings.add(
+                field.error("a tombstone deletes a key, and this sink has none").expected("key: [column]"),
+            );
+            None
+        }
+        Some(field) => {
+            read::text(&field, "a boolean column: true where the key is deleted", findings).map(Some)
+        }
+    };
     table.close(findings);
     let (connection, topic) = at?;
     Some(KafkaSink {
@@ -144,6 +156,7 @@ fn kafka(field: &Field<'_>, findings: &mut Findings) -> Option<KafkaSink> {
         batch_bytes: usize::try_from(batch?).ok()?,
         headers: headers?,
         timestamp: timestamp?,
+        tombstone: tombstone?,
     })
 }
 
