@@ -54,7 +54,7 @@ impl Host {
         drop(job);
         let stored = if dry_run { rehearsed } else { self.shared.catalog.apply(proposal, now_ms())? };
         let record = &stored.record;
-        let at_rest = entry.started().is_none();
+        let at_rest = entry.started().is_none() || entry.gave_up();
         if !dry_run && record.wanted == Wanted::Running && (stored.changed || at_rest) {
             if let Some(handle) = entry.started() {
                 handle.stop();

@@ -5,11 +5,13 @@
 pub mod api;
 mod apply;
 mod bookkeeper;
+mod dead_letters;
 mod host;
 mod job;
 mod refusal;
 mod status;
 mod swap;
 
+pub use dead_letters::LetterQuery;
 pub use host::Host;
 pub use refusal::{Reason, Refusal, RefusalKind};

@@ -9,14 +9,12 @@ use arrow::compute;
 use arrow::datatypes::DataType;
 use crossbeam_channel::{Receiver, Select};
 
-use super::dead_letters::record_place;
 use super::metrics::PipelineMetrics;
 use super::walker::{TaskError, Walker};
-use crate::batch::{Batch, Message, Parents};
+use crate::batch::{Batch, Message, Parents, RawRecords};
 use crate::checkpoint::{Aligned, Alignment};
 use crate::codec::{Decoded, Decoder};
 use crate::connector::{Commit, ConnectorError, Partition, Read, ReadLimits};
-use crate::spec::ErrorPolicy;
 use crate::time::{BoundedOutOfOrder, WatermarkMerge};
 
 /// The most bytes of records in one batch.
@@ -82,27 +80,29 @@ impl SourceInput {
             }
             Ok(Read::Records(raw)) => {
                 walker.root().metrics.took(raw.len(), raw.byte_len());
-                let Some(decoder) = &mut self.decoder else {
-                    return Err(self.failed("it reads bytes but has no `decode`"));
-                };
-                let started = std::time::Instant::now();
-                let Decoded { rows, records, errors } = decoder.decode(&raw);
-                walker.root().metrics.worked(started.elapsed());
-                let raw = Arc::new(raw);
-                for error in &errors {
-                    self.refused(walker, &raw, error)?;
-                }
-                let parents = match records {
-                    Some(records) => Parents::Each(records.into()),
-                    None => Parents::Run { first: 0 },
-                };
-                self.send(walker, Batch::decoded(rows, raw, parents))?;
+                self.decode(walker, Arc::new(raw))?;
             }
             Err(ConnectorError::Retry(reason)) => return Ok(Turn::Waiting(reason)),
             Err(ConnectorError::Stop(reason)) => return Err(self.failed(&reason)),
         }
         self.note();
         Ok(Turn::Worked)
+    }
+
+    /// Decodes records and sends their rows on; also those of a dead letter, which count as read long ago.
+    pub fn decode(&mut self, walker: &mut Walker, raw: Arc<RawRecords>) -> Result<(), TaskError> {
+        let Some(decoder) = &mut self.decoder else {
+            return Err(self.failed("it reads bytes but has no `decode`"));
+        };
+        let started = std::time::Instant::now();
+        let Decoded { rows, records, errors } = decoder.decode(&raw);
+        walker.root().metrics.worked(started.elapsed());
+        walker.undecodable(&raw, &errors)?;
+        let parents = match records {
+            Some(records) => Parents::Each(records.into()),
+            None => Parents::Run { first: 0 },
+        };
+        self.send(walker, Batch::decoded(rows, raw, parents))
     }
 
     fn note(&self) {
@@ -125,25 +125,6 @@ impl SourceInput {
             walker.watermark(ms)?;
         }
         Ok(())
-    }
-
-    fn refused(
-        &self,
-        walker: &mut Walker,
-        raw: &crate::batch::RawRecords,
-        error: &crate::codec::RecordError,
-    ) -> Result<(), TaskError> {
-        walker.root().metrics.refused(1);
-        match walker.root().on_error {
-            ErrorPolicy::Skip => Ok(()),
-            ErrorPolicy::DeadLetter => walker.dead_letters().record(&self.partition.source, raw, error),
-            ErrorPolicy::Fail => Err(self.failed(&format!(
-                "record {} does not decode: {} ({}); its on_error is `fail`",
-                record_place(raw, error.index as usize),
-                error.message,
-                error.code
-            ))),
-        }
     }
 
     fn failed(&self, reason: &str) -> TaskError {

@@ -11,7 +11,8 @@ use super::model::{
     Codec, Decode, EventTime, FileFormat, FileSource, KafkaSource, Source, SourceConnector, Start,
 };
 use super::nearest::nearest;
-use super::pipeline::{kafka_at, on_error};
+use super::pipeline::kafka_at;
+use super::policy::on_error;
 use super::table::{Field, Table};
 use super::{generate, read, show_type, types};
 
@@ -208,7 +209,7 @@ fn read_decode(field: &Field<'_>, findings: &mut Findings) -> Option<Decode> {
     let codec = codec(&mut table, findings);
     // Other codecs may bring their schema themselves, so nothing is missing where the codec is not known.
     let schema = match codec {
-        Some(Codec::Json) => table.require("schema", "{ column: type }", findings),
+        Some(_) => table.require("schema", "{ column: type }", findings),
         None => table.get("schema"),
     };
     let schema = schema.and_then(|field| types::schema(&field, findings));
