@@ -73,7 +73,7 @@ impl Host {
         let rehearsed = self.shared.catalog.rehearse(proposal.clone(), now_ms())?;
         let stored = if dry_run { rehearsed } else { self.shared.catalog.apply(proposal, now_ms())? };
         let record = &stored.record;
-        let at_rest = entry.started().is_none();
+        let at_rest = entry.started().is_none() || entry.gave_up();
         if !dry_run && record.wanted == Wanted::Running && (stored.changed || at_rest) {
             if let Some(handle) = entry.started() {
                 handle.stop();

@@ -45,6 +45,8 @@ pub(super) struct Shared {
 pub(super) struct Entry {
     pub change: Mutex<()>,
     pub place: Mutex<Place>,
+    /// Held while dead letters of it are run again.
+    pub replay: Mutex<()>,
 }
 
 /// What this host does with a pipeline.
@@ -70,6 +72,16 @@ impl Entry {
             Place::Started(handle) => Some(Arc::clone(handle)),
             _ => None,
         }
+    }
+
+    /// What runs, or will by itself.
+    pub fn at_work(&self) -> Option<Arc<Handle>> {
+        self.started().filter(|handle| !handle.life().snapshot().is_at_rest())
+    }
+
+    /// Whether it gave up, and runs again only when told to.
+    pub fn gave_up(&self) -> bool {
+        self.started().is_some_and(|handle| handle.life().snapshot().gave_up())
     }
 
     pub fn place(&self) -> MutexGuard<'_, Place> {
@@ -215,9 +227,7 @@ impl Host {
         let entry = self.known(name)?;
         let _change = entry.changing();
         let record = self.shared.catalog.want(name, Wanted::Running)?;
-        let at_rest =
-            entry.started().is_none_or(|h| h.life().snapshot().state == crate::runtime::State::Stopped);
-        if at_rest {
+        if entry.at_work().is_none() {
             self.start_record(&entry, &record)?;
         }
         self.pipeline(name)
@@ -279,11 +289,6 @@ impl Host {
 
     pub(super) fn bookkeeper(&self) -> &Bookkeeper {
         &self.bookkeeper
-    }
-
-    /// The newest dead letters of a pipeline, newest first.
-    pub fn dead_letters(&self, pipeline: &str, limit: usize) -> Answer<Vec<DeadLetterView>> {
-        self.shared.dead_letters(pipeline, limit)
     }
 
     /// The newest lines of a pipeline's log, oldest first.

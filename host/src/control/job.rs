@@ -15,7 +15,7 @@ use crate::catalog::{Pinned, PipelineRecord};
 use crate::operator::component::{StepControl, Version};
 use crate::plan::{self, BindError, Binder, Bound, Node};
 use crate::runtime::{Job, Resources, bind_native};
-use crate::spec::{self, SinkConnector, SourceConnector, Step, StepKind};
+use crate::spec::{self, DeadLetterTarget, SinkConnector, SourceConnector, Step, StepKind};
 use crate::wasm;
 
 /// Partitions of a topic that the embedded broker makes.
@@ -58,7 +58,11 @@ impl Shared {
             SinkConnector::Kafka(kafka) => Some((&kafka.connection, &kafka.topic)),
             _ => None,
         });
-        for (_, topic) in read.chain(written).filter(|(connection, _)| *connection == "default") {
+        let dead = match &pipeline.dead_letter {
+            DeadLetterTarget::Kafka { connection, topic } => Some((connection, topic)),
+            DeadLetterTarget::HostFile | DeadLetterTarget::File(_) => None,
+        };
+        for (_, topic) in read.chain(written).chain(dead).filter(|(connection, _)| *connection == "default") {
             if let Err(e) = broker.create_topic(topic, EMBEDDED_PARTITIONS) {
                 // The pipeline will say that the topic is not there.
                 tracing::warn!("{e}");

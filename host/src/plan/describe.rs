@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::model::{Channel, ChannelId, Fragment, Plan, Target};
 use crate::spec::{
-    Columns, Compression, DeadLetterTarget, Decode, ErrorPolicy, FileFormat, Generate, KafkaSink,
-    KafkaSource, PORT_MAIN, Partitioner, Pipeline, Sink, SinkConnector, Source, SourceConnector, Start, Step,
-    StepKind, ValueFormat, show_duration, show_size,
+    Columns, Compression, DeadLetterTarget, Decode, ErrorPolicy, Fate, FileFormat, Generate, KafkaSink,
+    KafkaSource, PORT_MAIN, Partitioner, Pipeline, Retry, Sink, SinkConnector, Source, SourceConnector,
+    Start, Step, StepKind, ValueFormat, show_duration, show_size,
 };
 
 /// Characters of an expression that are shown.
@@ -151,10 +151,22 @@ fn format_name(format: FileFormat) -> &'static str {
 
 /// Said only where it is not the default.
 fn on_error(policy: ErrorPolicy) -> String {
-    match policy {
-        ErrorPolicy::DeadLetter => String::new(),
-        ErrorPolicy::Fail => ", on error fail".to_owned(),
-        ErrorPolicy::Skip => ", on error skip".to_owned(),
+    if policy == ErrorPolicy::default() {
+        return String::new();
+    }
+    let then = match policy.then {
+        Fate::DeadLetter => "dead letter",
+        Fate::Fail => "fail",
+        Fate::Skip => "skip",
+    };
+    match policy.retry {
+        None => format!(", on error {then}"),
+        Some(Retry { attempts, backoff }) => {
+            format!(
+                ", on error {attempts} more attempts after {} and longer, then {then}",
+                show_duration(backoff)
+            )
+        }
     }
 }
 

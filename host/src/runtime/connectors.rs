@@ -10,26 +10,22 @@ use super::assembly::Resources;
 use super::lanes::Place;
 use crate::codec::{self, Encoder};
 use crate::connector::blackhole::Blackhole;
-use crate::connector::dead_letter_file::DeadLetterFile;
+use crate::connector::dead_letter::Home;
 use crate::connector::file::{FileWriter, LineReader, RowReader};
 use crate::connector::generate::GenerateReader;
-use crate::connector::kafka::{GroupSource, KafkaDeadLetters, KafkaGroup, KafkaWriter};
+use crate::connector::kafka::{GroupSource, KafkaGroup, KafkaWriter};
 use crate::connector::local::{LocalGroup, Progress};
 use crate::connector::memory::{MemoryReader, MemoryWriter};
 use crate::connector::stdout::Stdout;
 use crate::connector::{ConnectorError, DeadLetterWriter, Group, Partition, Reader, Writer};
 use crate::plan::Fragment;
-use crate::spec::{
-    Codec, DeadLetterTarget, ErrorPolicy, FileFormat, Pipeline, Sink, SinkConnector, Source, SourceConnector,
-};
+use crate::spec::{Codec, Fate, FileFormat, Pipeline, Sink, SinkConnector, Source, SourceConnector};
 
 /// A group with the names of its sources.
 pub(super) type NamedGroup = (Box<dyn Group>, Vec<String>);
 
 /// How long a broker may take to say that a topic is there.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Name of the file of dead letters in a pipeline's own folder.
-pub const DEAD_LETTERS: &str = "dead-letters.jsonl";
 
 /// The groups of a pipeline, each with the names of its sources: one for each consumer group, one for all
 /// sources of this machine.
@@ -152,17 +148,8 @@ pub(super) fn needs_dead_letters(spec: &Pipeline, fragment: &Fragment) -> bool {
         let source = spec.source(&node.name).map(|s| s.on_error);
         let step = spec.step(&node.name).map(|s| s.on_error);
         let sink = spec.sink(&node.name).map(|s| s.on_error);
-        source.or(step).or(sink) == Some(ErrorPolicy::DeadLetter)
+        source.or(step).or(sink).is_some_and(|policy| policy.then == Fate::DeadLetter)
     })
-}
-
-/// Where the file of a pipeline's dead letters is; `None` when they go to a topic.
-pub fn dead_letter_path(target: &DeadLetterTarget, folder: &Path) -> Option<PathBuf> {
-    match target {
-        DeadLetterTarget::HostFile => Some(folder.join(DEAD_LETTERS)),
-        DeadLetterTarget::File(path) => Some(path.clone()),
-        DeadLetterTarget::Kafka { .. } => None,
-    }
 }
 
 /// A task's way to the dead letters.
@@ -170,11 +157,6 @@ pub(super) fn dead_letter_writer(
     spec: &Pipeline,
     resources: &Resources,
 ) -> Result<Box<dyn DeadLetterWriter>, String> {
-    if let DeadLetterTarget::Kafka { connection, topic } = &spec.dead_letter {
-        let connection = resources.connections.get(connection).map_err(|e| e.to_string())?;
-        let writer = KafkaDeadLetters::open(&connection, topic, PATIENCE);
-        return Ok(Box::new(writer.map_err(|e| format!("dead letters: {e}"))?));
-    }
-    let path = dead_letter_path(&spec.dead_letter, &resources.folder).unwrap_or_default();
-    Ok(Box::new(DeadLetterFile::open(&path).map_err(|e| e.to_string())?))
+    let home = Home::new(&spec.dead_letter, &resources.folder);
+    home.writer(&resources.connections, PATIENCE).map_err(|e| format!("dead letters: {e}"))
 }

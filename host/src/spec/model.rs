@@ -8,6 +8,7 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 
 pub use super::formats::*;
+use super::policy::{ErrorLimit, ErrorPolicy};
 pub use crate::codec::{self, Codec};
 
 /// A pipeline.
@@ -21,6 +22,8 @@ pub struct Pipeline {
     pub checkpoint: Checkpoint,
     /// Where dead letters go.
     pub dead_letter: DeadLetterTarget,
+    /// How much may fail before the pipeline stops.
+    pub errors: ErrorLimit,
     /// Inputs, in the order written.
     pub sources: Vec<Source>,
     /// Operators, in the order written.
@@ -74,17 +77,6 @@ pub enum DeadLetterTarget {
         /// The topic, which must exist.
         topic: String,
     },
-}
-
-/// What becomes of a record or row that fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorPolicy {
-    /// The pipeline stops with this record named.
-    Fail,
-    /// It is counted and dropped.
-    Skip,
-    /// It is written to the dead letters before its offset is committed.
-    DeadLetter,
 }
 
 /// An input.

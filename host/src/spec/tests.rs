@@ -106,7 +106,8 @@ fn every_key_is_read() {
     (Generate(Generate { schema: Schema { fields: [Field { name: "id", data_type: Int64, nullable: true }, Field { name: "user", data_type: Utf8, nullable: true }, Field { name: "amount", data_type: Float64, nullable: true }, Field { name: "at", data_type: Timestamp(Millisecond, None), nullable: true }, Field { name: "country", data_type: Utf8, nullable: true }], metadata: {} }, columns: [("user", Keys { count: 5000, skew: 1.1, prefix: "u" }), ("id", Sequence), ("amount", Range { min: 0.0, max: 1000.0 }), ("at", Now), ("country", OneOf(["ch", "no"]))], rate: Some(50000), count: Some(1000000), partitions: 4, seed: 7 }), None)
     (Memory { name: "test" }, None)
     "#);
-    assert_eq!((pipeline.sources[0].on_error, pipeline.sources[0].batch_rows), (ErrorPolicy::Skip, 4096));
+    let skip = ErrorPolicy { retry: None, then: Fate::Skip };
+    assert_eq!((pipeline.sources[0].on_error, pipeline.sources[0].batch_rows), (skip, 4096));
     insta::assert_snapshot!(lines(&pipeline.steps, |step| (&step.kind, step.on_error)), @r#"
     (Union, DeadLetter)
     (Filter { expression: "amount > 100" }, Fail)

@@ -13,7 +13,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("guest", &[]),
     ("spec", &["codec"]),
     ("config", &["codec", "spec"]),
-    ("supervise", &[]),
+    ("supervise", &["spec"]),
     ("time", &["batch"]),
     ("checkpoint", &["batch"]),
     ("plan", &["spec"]),

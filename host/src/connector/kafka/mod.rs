@@ -39,7 +39,7 @@ mod topic;
 mod writer;
 
 pub use connection::{Connection, Connections};
-pub use dead_letters::KafkaDeadLetters;
+pub use dead_letters::{KafkaDeadLetters, KafkaLetters};
 pub use embedded::EmbeddedBroker;
 pub use group::{GroupSource, KafkaGroup};
 pub use sample::sample;
