@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod components;
+mod dead_letters;
 mod harness;
 mod hostile;
 mod layout;
