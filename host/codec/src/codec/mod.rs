@@ -7,14 +7,20 @@
 
 #[cfg(test)]
 mod cases;
+mod chosen;
 mod column;
+mod decimal;
 mod json;
+mod msgpack;
 mod problem;
 mod registered;
 pub mod registry;
 mod rows;
 mod settings;
 mod temporal;
+mod text;
+#[cfg(test)]
+mod trip;
 pub mod wire;
 
 use arrow::array::RecordBatch;
@@ -57,6 +63,9 @@ pub struct Encoded {
     pub bytes: Vec<u8>,
     /// End of each row's bytes; row `i` is `ends[i - 1] .. ends[i]`. A row that failed has no bytes.
     pub ends: Vec<u32>,
+    /// Rows whose record has no value at all (a tombstone), rising. They have no bytes either; a row that is in
+    /// neither this nor `errors` and has no bytes has an empty value.
+    pub nulls: Vec<u32>,
     /// Rows that did not encode.
     pub errors: Vec<RecordError>,
 }
@@ -72,6 +81,7 @@ impl Encoded {
     fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
+        self.nulls.clear();
         self.errors.clear();
     }
 
@@ -107,6 +117,8 @@ pub struct Decoder(Decoding);
 
 enum Decoding {
     Json(Rows<json::JsonReader>),
+    MessagePack(Rows<msgpack::MsgpackReader>),
+    Text(Rows<text::TextReader>),
 }
 
 impl Decoder {
@@ -118,6 +130,13 @@ impl Decoder {
                 let reader = json::JsonReader::new(&schema)?;
                 Rows::new(schema, reader).map(Decoding::Json)
             }
+            Codec::MessagePack => {
+                Rows::new(schema, msgpack::MsgpackReader::default()).map(Decoding::MessagePack)
+            }
+            codec @ (Codec::String | Codec::Bytes) => {
+                let reader = text::TextReader::new(codec, &schema)?;
+                Rows::new(schema, reader).map(Decoding::Text)
+            }
             other => Err(format!("the codec {} is not there yet", other.name())),
         }
         .map(Decoder)
@@ -128,6 +147,8 @@ impl Decoder {
     pub fn decode(&mut self, raw: &RawRecords) -> Decoded {
         match &mut self.0 {
             Decoding::Json(rows) => rows.decode(raw),
+            Decoding::MessagePack(rows) => rows.decode(raw),
+            Decoding::Text(rows) => rows.decode(raw),
         }
     }
 }
@@ -137,13 +158,22 @@ pub struct Encoder(Encoding);
 
 enum Encoding {
     Json(json::JsonEncoder),
+    MessagePack(msgpack::MsgpackEncoder),
+    Text(text::TextEncoder),
 }
 
 impl Encoder {
     /// An encoder of rows of this schema, or why there can be none: names the column at fault.
     pub fn new(settings: &Encode, schema: &SchemaRef) -> Result<Encoder, String> {
+        let columns = settings.columns.as_deref();
         match settings.codec {
-            Codec::Json => json::JsonEncoder::new(settings.columns.as_deref(), schema).map(Encoding::Json),
+            Codec::Json => json::JsonEncoder::new(columns, schema).map(Encoding::Json),
+            Codec::MessagePack => {
+                msgpack::MsgpackEncoder::new(columns, schema, settings.arrays).map(Encoding::MessagePack)
+            }
+            codec @ (Codec::String | Codec::Bytes) => {
+                text::TextEncoder::new(codec, columns, schema).map(Encoding::Text)
+            }
             other => Err(format!("the codec {} is not there yet", other.name())),
         }
         .map(Encoder)
@@ -154,6 +184,8 @@ impl Encoder {
     pub fn encode(&mut self, rows: &RecordBatch, out: &mut Encoded) {
         match &mut self.0 {
             Encoding::Json(encoder) => encoder.encode(rows, out),
+            Encoding::MessagePack(encoder) => encoder.encode(rows, out),
+            Encoding::Text(encoder) => encoder.encode(rows, out),
         }
     }
 }

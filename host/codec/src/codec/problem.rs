@@ -10,6 +10,10 @@ const QUOTE_CHARS: usize = 40;
 pub(crate) mod code {
     /// Not JSON.
     pub(crate) const JSON_SYNTAX: &str = "json-syntax";
+    /// Not MessagePack.
+    pub(crate) const MSGPACK_SYNTAX: &str = "msgpack-syntax";
+    /// A string that is not UTF-8.
+    pub(crate) const NOT_UTF8: &str = "not-utf8";
     /// Another type than the column's.
     pub(crate) const TYPE_MISMATCH: &str = "type-mismatch";
     /// A column that cannot be null has no value.

@@ -11,7 +11,8 @@ use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, FieldRef, Fields};
 
 use super::bytes::Full;
-use super::{Column, Names};
+use super::{Column, Names, type_name};
+use crate::codec::problem::{Outcome, Problem, code};
 
 /// One column of an object (or of the record itself).
 pub(crate) struct FieldColumn {
@@ -56,6 +57,23 @@ impl Struct {
     pub(crate) fn begin(&mut self) -> u64 {
         self.begun += 1;
         self.begun
+    }
+
+    /// Fields that were not seen since [`begin`](Self::begin) gave `begun` become null, or are missing.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn fill_missing(&mut self, begun: u64) -> Outcome<()> {
+        for (field, schema) in self.fields.iter_mut().zip(&self.schema) {
+            if field.seen == begun {
+                continue;
+            }
+            if !field.nullable {
+                let what = format!("expected {}, found no such key", type_name(&field.data_type));
+                return Err(Problem::new(code::MISSING_COLUMN, what).in_field(schema.name()));
+            }
+            field.column.push_null();
+        }
+        Ok(())
     }
 
     /// Every field has its value: the object is one more value.
@@ -214,6 +232,8 @@ pub(crate) struct Map {
     pub(crate) keys: Column,
     /// The values of all maps, one for each key.
     pub(crate) values: Column,
+    /// The keys' field.
+    pub(crate) key: FieldRef,
     /// The values' field.
     pub(crate) value: FieldRef,
     entries: FieldRef,
@@ -237,6 +257,7 @@ impl Map {
         Ok(Map {
             keys: Column::new(key, depth).map_err(|why| format!("map key: {why}"))?,
             values: Column::new(value, depth).map_err(|why| format!("map value: {why}"))?,
+            key: Arc::clone(key),
             value: Arc::clone(value),
             entries: Arc::clone(entries),
             fields: fields.clone(),

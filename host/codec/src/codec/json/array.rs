@@ -7,9 +7,10 @@ use arrow::array::{GenericBinaryArray, GenericStringArray, StringViewArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::*;
 
-use super::cursor::Cursor;
+use super::cursor::check;
 use super::write::{self, Fixed};
 use crate::codec::column::is_json;
+use crate::codec::decimal;
 use crate::codec::problem::{Outcome, Problem, code};
 use crate::codec::temporal::{self, DAY_MS};
 
@@ -157,15 +158,15 @@ impl<'a> Values<'a> {
             Kind::Date32(values) => write_date(i64::from(values[row]), out),
             Kind::Date64(values) => write_date(values[row].div_euclid(DAY_MS), out),
             Kind::Decimal32(values, scale) => {
-                write::decimal(itoa::Buffer::new().format(values[row]), *scale, out)
+                decimal::write(itoa::Buffer::new().format(values[row]), *scale, out)
             }
             Kind::Decimal64(values, scale) => {
-                write::decimal(itoa::Buffer::new().format(values[row]), *scale, out)
+                decimal::write(itoa::Buffer::new().format(values[row]), *scale, out)
             }
             Kind::Decimal128(values, scale) => {
-                write::decimal(itoa::Buffer::new().format(values[row]), *scale, out)
+                decimal::write(itoa::Buffer::new().format(values[row]), *scale, out)
             }
-            Kind::Decimal256(values, scale) => write::decimal(&values[row].to_string(), *scale, out),
+            Kind::Decimal256(values, scale) => decimal::write(&values[row].to_string(), *scale, out),
             Kind::LargeUtf8(values) => write::string(values.value(row), out),
             Kind::Utf8View(values) => write::string(values.value(row), out),
             Kind::Json(values) => return write_json(values.value(row), out, scratch),
@@ -312,9 +313,7 @@ fn write_date(days: i64, out: &mut Vec<u8>) {
 }
 
 fn write_json(text: &str, out: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Outcome<()> {
-    let mut cursor = Cursor { text: text.as_bytes(), at: 0, scratch };
-    cursor.skip()?;
-    cursor.end()?;
+    check(text.as_bytes(), scratch)?;
     out.extend_from_slice(text.as_bytes());
     Ok(())
 }

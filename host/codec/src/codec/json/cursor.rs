@@ -4,6 +4,13 @@
 use super::MAX_DEPTH;
 use crate::codec::problem::{Outcome, Problem, code, quote};
 
+/// Whether `text` is one JSON value, or what is wrong with it.
+pub(crate) fn check(text: &[u8], scratch: &mut Vec<u8>) -> Outcome<()> {
+    let mut cursor = Cursor { text, at: 0, scratch };
+    cursor.skip()?;
+    cursor.end()
+}
+
 /// A place in a record's text.
 pub(super) struct Cursor<'a> {
     pub(super) text: &'a [u8],

@@ -38,8 +38,10 @@ mod trip_tests;
 mod value;
 mod write;
 
+pub(crate) use cursor::check;
 pub use decode::JsonReader;
 pub use encode::JsonEncoder;
+pub(crate) use number::Number;
 
 /// Deepest nesting of a value that is skipped or kept as text (columns have a bound of their own).
 pub(crate) const MAX_DEPTH: u32 = 128;

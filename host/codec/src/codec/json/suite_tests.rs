@@ -5,8 +5,9 @@ use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Field};
 use base64::Engine as _;
 
-use super::tests::{decoder, records, schema};
+use super::tests::{decoder, schema};
 use crate::codec::Decoded;
+use crate::codec::trip::records;
 
 /// A file of the suite.
 struct Case {

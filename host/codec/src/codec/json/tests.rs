@@ -6,6 +6,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::*;
 
 use crate::batch::RawRecords;
+use crate::codec::trip::{self, records};
 use crate::codec::{Codec, Decode, Decoded, Decoder, Encode, Encoded, Encoder};
 
 pub(super) fn schema(fields: Vec<Field>) -> SchemaRef {
@@ -20,22 +21,12 @@ pub(super) fn decoder(schema: &SchemaRef) -> Decoder {
     Decoder::new(&Decode::plain(Codec::Json, Arc::clone(schema))).unwrap()
 }
 
-pub(super) fn records<T: AsRef<[u8]>>(values: &[T]) -> RawRecords {
-    let mut raw = RawRecords::with_capacity("t".into(), 0, values.len(), 0);
-    for (offset, value) in values.iter().enumerate() {
-        raw.push(offset as i64, None, None, Some(value.as_ref()));
-    }
-    raw
-}
-
 fn decode<T: AsRef<[u8]>>(schema: &SchemaRef, values: &[T]) -> Decoded {
     decoder(schema).decode(&records(values))
 }
 
-pub(super) fn encode(rows: &RecordBatch) -> Encoded {
-    let mut out = Encoded::default();
-    encoder(&rows.schema(), None).encode(rows, &mut out);
-    out
+fn encode(rows: &RecordBatch) -> Encoded {
+    trip::encode(&Encode::plain(Codec::Json), rows)
 }
 
 fn encoder(schema: &SchemaRef, columns: Option<&[&str]>) -> Encoder {
