@@ -11,6 +11,7 @@ mod chosen;
 mod column;
 mod decimal;
 mod json;
+pub mod json_schema;
 mod msgpack;
 mod problem;
 mod registered;
@@ -39,7 +40,7 @@ pub struct RecordError {
     /// Index of the record (decode) or row (encode).
     pub index: u32,
     /// Short and stable, for counting: `json-syntax`, `type-mismatch`, `missing-column`, `out-of-range`,
-    /// `too-large`, `tombstone`, `truncated`, `wrong-magic`.
+    /// `too-large`, `tombstone`, `truncated`, `wrong-magic`, `schema-violation`.
     pub code: &'static str,
     /// For people: the path inside the record, what was expected, what was found.
     pub message: String,
@@ -117,6 +118,7 @@ pub struct Decoder(Decoding);
 
 enum Decoding {
     Json(Rows<json::JsonReader>),
+    JsonSchema(Rows<json_schema::JsonSchemaReader>),
     MessagePack(Rows<msgpack::MsgpackReader>),
     Text(Rows<text::TextReader>),
 }
@@ -129,6 +131,11 @@ impl Decoder {
             Codec::Json => {
                 let reader = json::JsonReader::new(&schema)?;
                 Rows::new(schema, reader).map(Decoding::Json)
+            }
+            Codec::JsonSchema => {
+                let own = settings.reader.as_ref().ok_or("the codec json_schema needs a schema")?;
+                let reader = json_schema::JsonSchemaReader::new(own, &schema)?;
+                Rows::new(schema, reader).map(Decoding::JsonSchema)
             }
             Codec::MessagePack => {
                 Rows::new(schema, msgpack::MsgpackReader::default()).map(Decoding::MessagePack)
@@ -147,6 +154,7 @@ impl Decoder {
     pub fn decode(&mut self, raw: &RawRecords) -> Decoded {
         match &mut self.0 {
             Decoding::Json(rows) => rows.decode(raw),
+            Decoding::JsonSchema(rows) => rows.decode(raw),
             Decoding::MessagePack(rows) => rows.decode(raw),
             Decoding::Text(rows) => rows.decode(raw),
         }
@@ -158,6 +166,7 @@ pub struct Encoder(Encoding);
 
 enum Encoding {
     Json(json::JsonEncoder),
+    JsonSchema(json_schema::JsonSchemaEncoder),
     MessagePack(msgpack::MsgpackEncoder),
     Text(text::TextEncoder),
 }
@@ -168,6 +177,10 @@ impl Encoder {
         let columns = settings.columns.as_deref();
         match settings.codec {
             Codec::Json => json::JsonEncoder::new(columns, schema).map(Encoding::Json),
+            Codec::JsonSchema => {
+                let writer = settings.writer.as_deref();
+                json_schema::JsonSchemaEncoder::new(columns, schema, writer).map(Encoding::JsonSchema)
+            }
             Codec::MessagePack => {
                 msgpack::MsgpackEncoder::new(columns, schema, settings.arrays).map(Encoding::MessagePack)
             }
@@ -184,6 +197,7 @@ impl Encoder {
     pub fn encode(&mut self, rows: &RecordBatch, out: &mut Encoded) {
         match &mut self.0 {
             Encoding::Json(encoder) => encoder.encode(rows, out),
+            Encoding::JsonSchema(encoder) => encoder.encode(rows, out),
             Encoding::MessagePack(encoder) => encoder.encode(rows, out),
             Encoding::Text(encoder) => encoder.encode(rows, out),
         }
