@@ -9,11 +9,12 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 use super::framed::Framed;
 use super::meta::Meta;
+use super::registered::RegisteredSchema;
 use super::registry::Registries;
 use super::rows::Rows;
 use super::settings::{Codec, Decode, Framing};
 use super::wire::Part;
-use super::{Decoded, json, msgpack, text};
+use super::{Decoded, json, json_schema, msgpack, text};
 use crate::batch::RawRecords;
 
 /// Records that cannot be decoded now: their schema's registry does not answer. Nothing was decoded; the same call
@@ -41,6 +42,7 @@ struct PartDecoder {
 
 enum Decoding {
     Json(Rows<json::JsonReader>),
+    JsonSchema(Rows<json_schema::JsonSchemaReader>),
     MessagePack(Rows<msgpack::MsgpackReader>),
     Text(Rows<text::TextReader>),
 }
@@ -52,6 +54,10 @@ impl PartDecoder {
             Codec::Json => {
                 let reader = json::JsonReader::new(&schema)?;
                 Decoding::Json(Rows::new(schema, reader)?)
+            }
+            Codec::JsonSchema => {
+                let reader = json_schema::JsonSchemaReader::new(own_schema(settings)?, &schema)?;
+                Decoding::JsonSchema(Rows::new(schema, reader)?)
             }
             Codec::MessagePack => {
                 Decoding::MessagePack(Rows::new(schema, msgpack::MsgpackReader::default())?)
@@ -73,10 +79,18 @@ impl PartDecoder {
     fn decode(&mut self, raw: &RawRecords) -> Result<Decoded, Unavailable> {
         match (&mut self.codec, &mut self.framed) {
             (Decoding::Json(rows), _) => Ok(rows.decode(raw)),
+            (Decoding::JsonSchema(rows), None) => Ok(rows.decode(raw)),
+            (Decoding::JsonSchema(rows), Some(framed)) => framed.decode(rows, raw),
             (Decoding::MessagePack(rows), _) => Ok(rows.decode(raw)),
             (Decoding::Text(rows), _) => Ok(rows.decode(raw)),
         }
     }
+}
+
+/// The codec's own schema, which values are read by.
+fn own_schema(settings: &Decode) -> Result<&RegisteredSchema, String> {
+    let codec = settings.codec.name();
+    settings.reader.as_deref().ok_or_else(|| format!("the codec {codec} needs a schema of its own"))
 }
 
 impl Decoder {

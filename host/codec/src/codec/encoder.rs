@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::settings::{Codec, Encode};
-use super::{Encoded, json, msgpack, text, wire};
+use super::{Encoded, json, json_schema, msgpack, text, wire};
 
 /// Rows to bytes.
 pub struct Encoder {
@@ -15,6 +15,7 @@ pub struct Encoder {
 
 enum Encoding {
     Json(json::JsonEncoder),
+    JsonSchema(json_schema::JsonSchemaEncoder),
     MessagePack(msgpack::MsgpackEncoder),
     Text(text::TextEncoder),
 }
@@ -25,6 +26,10 @@ impl Encoder {
         let columns = settings.columns.as_deref();
         let codec = match settings.codec {
             Codec::Json => Encoding::Json(json::JsonEncoder::new(columns, schema)?),
+            Codec::JsonSchema => {
+                let writer = settings.writer.as_deref();
+                Encoding::JsonSchema(json_schema::JsonSchemaEncoder::new(columns, schema, writer)?)
+            }
             Codec::MessagePack => {
                 Encoding::MessagePack(msgpack::MsgpackEncoder::new(columns, schema, settings.arrays)?)
             }
@@ -43,6 +48,7 @@ impl Encoder {
         out.prefix.clone_from(&self.prefix);
         match &mut self.codec {
             Encoding::Json(encoder) => encoder.encode(rows, out),
+            Encoding::JsonSchema(encoder) => encoder.encode(rows, out),
             Encoding::MessagePack(encoder) => encoder.encode(rows, out),
             Encoding::Text(encoder) => encoder.encode(rows, out),
         }

@@ -28,6 +28,8 @@ pub(crate) mod code {
     pub(crate) const TOMBSTONE: &str = "tombstone";
     /// The record ends before the value does.
     pub(crate) const TRUNCATED: &str = "truncated";
+    /// Not what the record's schema says.
+    pub(crate) const SCHEMA_VIOLATION: &str = "schema-violation";
     /// No header that names a schema, where there has to be one.
     pub(crate) const WRONG_MAGIC: &str = "wrong-magic";
 }
