@@ -5,6 +5,7 @@
 //!
 //! To add a codec: a variant here, a file beside `json` with a [`rows::ReadRecord`], [`Codec`] for its name.
 
+mod arrow_ipc;
 #[cfg(test)]
 mod cases;
 mod chosen;
@@ -117,6 +118,7 @@ enum Decoding {
     Json(Rows<json::JsonReader>),
     MessagePack(Rows<msgpack::MsgpackReader>),
     Text(Rows<text::TextReader>),
+    Arrow(Box<arrow_ipc::ArrowDecoder>),
 }
 
 impl Decoder {
@@ -135,18 +137,23 @@ impl Decoder {
                 let reader = text::TextReader::new(codec, &schema)?;
                 Rows::new(schema, reader).map(Decoding::Text)
             }
+            Codec::Arrow => {
+                arrow_ipc::ArrowDecoder::new(schema).map(|decoder| Decoding::Arrow(Box::new(decoder)))
+            }
             other => Err(format!("the codec {} is not there yet", other.name())),
         }
         .map(Decoder)
     }
 
     /// Decodes a run of records. Records that fail are among the errors of the answer, which never fails as a
-    /// whole; it has as many rows and errors together as there were records.
+    /// whole; it has as many rows and errors together as there were records, but for the codec `arrow`, where a
+    /// record gives any number of rows.
     pub fn decode(&mut self, raw: &RawRecords) -> Decoded {
         match &mut self.0 {
             Decoding::Json(rows) => rows.decode(raw),
             Decoding::MessagePack(rows) => rows.decode(raw),
             Decoding::Text(rows) => rows.decode(raw),
+            Decoding::Arrow(decoder) => decoder.decode(raw),
         }
     }
 }
@@ -158,6 +165,7 @@ enum Encoding {
     Json(json::JsonEncoder),
     MessagePack(msgpack::MsgpackEncoder),
     Text(text::TextEncoder),
+    Arrow(Box<arrow_ipc::ArrowEncoder>),
 }
 
 impl Encoder {
@@ -172,6 +180,8 @@ impl Encoder {
             codec @ (Codec::String | Codec::Bytes) => {
                 text::TextEncoder::new(codec, columns, schema).map(Encoding::Text)
             }
+            Codec::Arrow => arrow_ipc::ArrowEncoder::new(columns, schema)
+                .map(|encoder| Encoding::Arrow(Box::new(encoder))),
             other => Err(format!("the codec {} is not there yet", other.name())),
         }
         .map(Encoder)
@@ -184,6 +194,7 @@ impl Encoder {
             Encoding::Json(encoder) => encoder.encode(rows, out),
             Encoding::MessagePack(encoder) => encoder.encode(rows, out),
             Encoding::Text(encoder) => encoder.encode(rows, out),
+            Encoding::Arrow(encoder) => encoder.encode(rows, out),
         }
     }
 }
