@@ -14,7 +14,7 @@ use super::registry::Registries;
 use super::rows::Rows;
 use super::settings::{Codec, Decode, Framing};
 use super::wire::Part;
-use super::{Decoded, json, json_schema, msgpack, text};
+use super::{Decoded, arrow_ipc, json, json_schema, msgpack, text};
 use crate::batch::RawRecords;
 
 /// Records that cannot be decoded now: their schema's registry does not answer. Nothing was decoded; the same call
@@ -45,6 +45,7 @@ enum Decoding {
     JsonSchema(Rows<json_schema::JsonSchemaReader>),
     MessagePack(Rows<msgpack::MsgpackReader>),
     Text(Rows<text::TextReader>),
+    Arrow(Box<arrow_ipc::ArrowDecoder>),
 }
 
 impl PartDecoder {
@@ -66,6 +67,7 @@ impl PartDecoder {
                 let reader = text::TextReader::new(codec, &schema)?;
                 Decoding::Text(Rows::new(schema, reader)?)
             }
+            Codec::Arrow => Decoding::Arrow(Box::new(arrow_ipc::ArrowDecoder::new(schema)?)),
             other => return Err(format!("the codec {} is not there yet", other.name())),
         };
         let framed = match &settings.framing {
@@ -83,6 +85,7 @@ impl PartDecoder {
             (Decoding::JsonSchema(rows), Some(framed)) => framed.decode(rows, raw),
             (Decoding::MessagePack(rows), _) => Ok(rows.decode(raw)),
             (Decoding::Text(rows), _) => Ok(rows.decode(raw)),
+            (Decoding::Arrow(decoder), _) => Ok(decoder.decode(raw)),
         }
     }
 }

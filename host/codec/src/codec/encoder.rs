@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::settings::{Codec, Encode};
-use super::{Encoded, json, json_schema, msgpack, text, wire};
+use super::{Encoded, arrow_ipc, json, json_schema, msgpack, text, wire};
 
 /// Rows to bytes.
 pub struct Encoder {
@@ -18,6 +18,7 @@ enum Encoding {
     JsonSchema(json_schema::JsonSchemaEncoder),
     MessagePack(msgpack::MsgpackEncoder),
     Text(text::TextEncoder),
+    Arrow(Box<arrow_ipc::ArrowEncoder>),
 }
 
 impl Encoder {
@@ -36,6 +37,7 @@ impl Encoder {
             codec @ (Codec::String | Codec::Bytes) => {
                 Encoding::Text(text::TextEncoder::new(codec, columns, schema)?)
             }
+            Codec::Arrow => Encoding::Arrow(Box::new(arrow_ipc::ArrowEncoder::new(columns, schema)?)),
             other => return Err(format!("the codec {} is not there yet", other.name())),
         };
         let prefix = settings.schema_id.map_or_else(Vec::new, |id| wire::prefix(id).to_vec());
@@ -51,6 +53,7 @@ impl Encoder {
             Encoding::JsonSchema(encoder) => encoder.encode(rows, out),
             Encoding::MessagePack(encoder) => encoder.encode(rows, out),
             Encoding::Text(encoder) => encoder.encode(rows, out),
+            Encoding::Arrow(encoder) => encoder.encode(rows, out),
         }
     }
 }

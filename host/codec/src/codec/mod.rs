@@ -6,6 +6,7 @@
 //! To add a codec: a variant in `decoder` and `encoder`, a file beside `json` with a [`rows::ReadRecord`], [`Codec`]
 //! for its name.
 
+mod arrow_ipc;
 #[cfg(test)]
 mod cases;
 mod chosen;

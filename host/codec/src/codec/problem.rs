@@ -12,6 +12,10 @@ pub(crate) mod code {
     pub(crate) const JSON_SYNTAX: &str = "json-syntax";
     /// Not MessagePack.
     pub(crate) const MSGPACK_SYNTAX: &str = "msgpack-syntax";
+    /// Valid in its format, but none of what is read of it.
+    pub(crate) const UNSUPPORTED: &str = "unsupported";
+    /// Not Arrow IPC.
+    pub(crate) const ARROW_SYNTAX: &str = "arrow-syntax";
     /// A string that is not UTF-8.
     pub(crate) const NOT_UTF8: &str = "not-utf8";
     /// Another type than the column's.
