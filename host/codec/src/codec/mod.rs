@@ -15,6 +15,8 @@ mod decimal;
 mod decoder;
 mod encoder;
 mod framed;
+#[cfg(test)]
+mod framed_tests;
 mod infer;
 mod json;
 mod json_schema;
