@@ -13,6 +13,7 @@ mod decimal;
 mod json;
 mod msgpack;
 mod problem;
+pub mod protobuf;
 mod registered;
 mod rows;
 mod settings;
@@ -116,6 +117,7 @@ pub struct Decoder(Decoding);
 enum Decoding {
     Json(Rows<json::JsonReader>),
     MessagePack(Rows<msgpack::MsgpackReader>),
+    Protobuf(Rows<protobuf::ProtobufReader>),
     Text(Rows<text::TextReader>),
 }
 
@@ -130,6 +132,13 @@ impl Decoder {
             }
             Codec::MessagePack => {
                 Rows::new(schema, msgpack::MsgpackReader::default()).map(Decoding::MessagePack)
+            }
+            Codec::Protobuf if settings.framing == Framing::None => {
+                let reader = match &settings.reader {
+                    Some(reader) => protobuf::ProtobufReader::new(reader, &schema, false),
+                    None => protobuf::ProtobufReader::new(&protobuf::derived(&schema)?, &schema, false),
+                };
+                Rows::new(schema, reader?).map(Decoding::Protobuf)
             }
             codec @ (Codec::String | Codec::Bytes) => {
                 let reader = text::TextReader::new(codec, &schema)?;
@@ -146,6 +155,7 @@ impl Decoder {
         match &mut self.0 {
             Decoding::Json(rows) => rows.decode(raw),
             Decoding::MessagePack(rows) => rows.decode(raw),
+            Decoding::Protobuf(rows) => rows.decode(raw),
             Decoding::Text(rows) => rows.decode(raw),
         }
     }
@@ -157,6 +167,7 @@ pub struct Encoder(Encoding);
 enum Encoding {
     Json(json::JsonEncoder),
     MessagePack(msgpack::MsgpackEncoder),
+    Protobuf(protobuf::ProtobufEncoder),
     Text(text::TextEncoder),
 }
 
@@ -168,6 +179,10 @@ impl Encoder {
             Codec::Json => json::JsonEncoder::new(columns, schema).map(Encoding::Json),
             Codec::MessagePack => {
                 msgpack::MsgpackEncoder::new(columns, schema, settings.arrays).map(Encoding::MessagePack)
+            }
+            Codec::Protobuf => {
+                let writer = settings.writer.as_deref();
+                protobuf::ProtobufEncoder::new(columns, schema, writer, false).map(Encoding::Protobuf)
             }
             codec @ (Codec::String | Codec::Bytes) => {
                 text::TextEncoder::new(codec, columns, schema).map(Encoding::Text)
@@ -183,6 +198,7 @@ impl Encoder {
         match &mut self.0 {
             Encoding::Json(encoder) => encoder.encode(rows, out),
             Encoding::MessagePack(encoder) => encoder.encode(rows, out),
+            Encoding::Protobuf(encoder) => encoder.encode(rows, out),
             Encoding::Text(encoder) => encoder.encode(rows, out),
         }
     }

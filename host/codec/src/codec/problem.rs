@@ -12,6 +12,10 @@ pub(crate) mod code {
     pub(crate) const JSON_SYNTAX: &str = "json-syntax";
     /// Not MessagePack.
     pub(crate) const MSGPACK_SYNTAX: &str = "msgpack-syntax";
+    /// Not protobuf's wire format.
+    pub(crate) const PROTOBUF_SYNTAX: &str = "protobuf-syntax";
+    /// Another message than the one that is read.
+    pub(crate) const UNKNOWN_MESSAGE: &str = "unknown-message";
     /// A string that is not UTF-8.
     pub(crate) const NOT_UTF8: &str = "not-utf8";
     /// Another type than the column's.
