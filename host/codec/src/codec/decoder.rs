@@ -14,7 +14,7 @@ use super::registry::Registries;
 use super::rows::Rows;
 use super::settings::{Codec, Decode, Framing};
 use super::wire::Part;
-use super::{Decoded, arrow_ipc, json, json_schema, msgpack, text};
+use super::{Decoded, arrow_ipc, json, json_schema, msgpack, protobuf, text};
 use crate::batch::RawRecords;
 
 /// Records that cannot be decoded now: their schema's registry does not answer. Nothing was decoded; the same call
@@ -44,6 +44,7 @@ enum Decoding {
     Json(Rows<json::JsonReader>),
     JsonSchema(Rows<json_schema::JsonSchemaReader>),
     MessagePack(Rows<msgpack::MsgpackReader>),
+    Protobuf(Rows<protobuf::ProtobufReader>),
     Text(Rows<text::TextReader>),
     Arrow(Box<arrow_ipc::ArrowDecoder>),
 }
@@ -59,6 +60,11 @@ impl PartDecoder {
             Codec::JsonSchema => {
                 let reader = json_schema::JsonSchemaReader::new(own_schema(settings)?, &schema)?;
                 Decoding::JsonSchema(Rows::new(schema, reader)?)
+            }
+            Codec::Protobuf => {
+                let framed = settings.framing != Framing::None;
+                let reader = protobuf::ProtobufReader::new(own_schema(settings)?, &schema, framed)?;
+                Decoding::Protobuf(Rows::new(schema, reader)?)
             }
             Codec::MessagePack => {
                 Decoding::MessagePack(Rows::new(schema, msgpack::MsgpackReader::default())?)
@@ -84,6 +90,8 @@ impl PartDecoder {
             (Decoding::JsonSchema(rows), None) => Ok(rows.decode(raw)),
             (Decoding::JsonSchema(rows), Some(framed)) => framed.decode(rows, raw),
             (Decoding::MessagePack(rows), _) => Ok(rows.decode(raw)),
+            (Decoding::Protobuf(rows), None) => Ok(rows.decode(raw)),
+            (Decoding::Protobuf(rows), Some(framed)) => framed.decode(rows, raw),
             (Decoding::Text(rows), _) => Ok(rows.decode(raw)),
             (Decoding::Arrow(decoder), _) => Ok(decoder.decode(raw)),
         }

@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::settings::{Codec, Encode};
-use super::{Encoded, arrow_ipc, json, json_schema, msgpack, text, wire};
+use super::{Encoded, arrow_ipc, json, json_schema, msgpack, protobuf, text, wire};
 
 /// Rows to bytes.
 pub struct Encoder {
@@ -17,6 +17,7 @@ enum Encoding {
     Json(json::JsonEncoder),
     JsonSchema(json_schema::JsonSchemaEncoder),
     MessagePack(msgpack::MsgpackEncoder),
+    Protobuf(protobuf::ProtobufEncoder),
     Text(text::TextEncoder),
     Arrow(Box<arrow_ipc::ArrowEncoder>),
 }
@@ -30,6 +31,10 @@ impl Encoder {
             Codec::JsonSchema => {
                 let writer = settings.writer.as_deref();
                 Encoding::JsonSchema(json_schema::JsonSchemaEncoder::new(columns, schema, writer)?)
+            }
+            Codec::Protobuf => {
+                let (writer, framed) = (settings.writer.as_deref(), settings.schema_id.is_some());
+                Encoding::Protobuf(protobuf::ProtobufEncoder::new(columns, schema, writer, framed)?)
             }
             Codec::MessagePack => {
                 Encoding::MessagePack(msgpack::MsgpackEncoder::new(columns, schema, settings.arrays)?)
@@ -52,6 +57,7 @@ impl Encoder {
             Encoding::Json(encoder) => encoder.encode(rows, out),
             Encoding::JsonSchema(encoder) => encoder.encode(rows, out),
             Encoding::MessagePack(encoder) => encoder.encode(rows, out),
+            Encoding::Protobuf(encoder) => encoder.encode(rows, out),
             Encoding::Text(encoder) => encoder.encode(rows, out),
             Encoding::Arrow(encoder) => encoder.encode(rows, out),
         }

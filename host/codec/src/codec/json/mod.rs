@@ -40,11 +40,12 @@ mod trip_tests;
 mod value;
 mod write;
 
-pub(crate) use cursor::check;
+pub(crate) use cursor::{Cursor, check};
 pub use decode::JsonReader;
 pub use encode::JsonEncoder;
 pub(crate) use manner::Manner;
 pub(crate) use number::Number;
+pub(crate) use write::{float64, string};
 
 /// Deepest nesting of a value that is skipped or kept as text (columns have a bound of their own).
 pub(crate) const MAX_DEPTH: u32 = 128;
