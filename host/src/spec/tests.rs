@@ -427,12 +427,28 @@ fn what_becomes_of_failures_is_read_or_refused() {
     let steps = "a: { from: in, on_error: retry }, b: { from: a, on_error: [skip] }, c: { from: b, on_error: {} }, \
         d: { from: c, on_error: { retry: { attempts: 0, backoff: 5, then: retry, jitter: 1s } } }, \
         e: { from: d, on_error: { retry: 5, then: skip } }, f: { from: e, on_error: { retry: { backoff: 2m } } }";
-    insta::assert_snapshot!(errors(&with("", steps, "from: f, blackhole: {}")), @"");
+    insta::assert_snapshot!(errors(&with("", steps, "from: f, blackhole: {}")), @r"
+    line 4: steps.a.on_error: `retry` has to say how often and what then; expected { retry: { attempts: 5, backoff: 100ms, then: dead_letter } }
+    line 4: steps.b.on_error: a list does not belong here; expected fail, skip or dead_letter
+    line 4: steps.c.on_error.retry: this is missing; expected { attempts: 5, backoff: 100ms, then: dead_letter }
+    line 4: steps.d.on_error.retry.attempts: 0 is out of range; expected a whole number from 1 to 100
+    line 4: steps.d.on_error.retry.backoff: `5` has no unit; expected a whole number with a unit (us, ms, s, m, h, d), as 250ms; did you mean `5s`?
+    line 4: steps.d.on_error.retry.then: `retry` is not known here; expected fail, skip or dead_letter
+    line 4: steps.d.on_error.retry.jitter: unknown key `jitter`; expected attempts, backoff or then
+    line 4: steps.e.on_error.then: unknown key `then`; expected retry
+    line 4: steps.e.on_error.retry: the number `5` does not belong here; expected { attempts: 5, backoff: 100ms, then: dead_letter }
+    line 4: steps.f.on_error.retry.backoff: `2m` is out of range; expected 1ms to 1m
+    ");
     let limit = |text: &str| errors(&format!("{}errors: {text}\n", with("", "", "")));
     assert_eq!(limit("{ max_share: 1 }"), "nothing is wrong");
     assert_eq!(limit("{ max_share: 0, within: 1s, min_records: 1 }"), "nothing is wrong");
-    insta::assert_snapshot!(limit("{ max_share: 1.5, within: 5ms, min_records: 0, codes: [trap] }"), @"");
-    insta::assert_snapshot!(limit("never"), @"");
+    insta::assert_snapshot!(limit("{ max_share: 1.5, within: 5ms, min_records: 0, codes: [trap] }"), @r"
+    line 7: errors.max_share: 1.5 is out of range; expected a share from 0 to 1, as 0.5 for one half; 1 never stops the pipeline
+    line 7: errors.within: `5ms` is out of range; expected 1s to 1h
+    line 7: errors.min_records: 0 is out of range; expected a whole number of at least 1
+    line 7: errors.codes: unknown key `codes`; expected max_share, within or min_records
+    ");
+    insta::assert_snapshot!(limit("never"), @"line 7: errors: the text `never` does not belong here; expected { max_share: 0.5, within: 10s, min_records: 1000 }");
 }
 
 #[test]
