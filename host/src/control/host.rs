@@ -10,6 +10,7 @@ use super::api::*;
 use super::bookkeeper::Bookkeeper;
 use super::{Reason, Refusal, RefusalKind};
 use crate::catalog::{self, Catalog, CatalogError, ComponentRecord, Described, PipelineRecord, Wanted};
+use crate::codec::registry::Registries;
 use crate::config::Config;
 use crate::connector::kafka::{Connections, EmbeddedBroker};
 use crate::runtime::Handle;
@@ -33,6 +34,7 @@ pub(super) struct Shared {
     pub catalog: Catalog,
     pub engine: wasm::Engine,
     pub connections: Connections,
+    pub registries: Registries,
     pub embedded: Option<Arc<EmbeddedBroker>>,
     pub config: Config,
     pub entries: RwLock<BTreeMap<String, Arc<Entry>>>,
@@ -126,10 +128,15 @@ impl Host {
                 let reasons = mistakes.into_iter().map(Reason::new).collect();
                 Refusal::with_reasons(RefusalKind::Invalid, "connections with mistakes", reasons)
             })?;
+        let registries = Registries::new(&config.registries).map_err(|mistakes| {
+            let reasons = mistakes.into_iter().map(Reason::new).collect();
+            Refusal::with_reasons(RefusalKind::Invalid, "registries with mistakes", reasons)
+        })?;
         let shared = Arc::new(Shared {
             catalog,
             engine,
             connections,
+            registries,
             embedded,
             config: config.clone(),
             entries: RwLock::default(),

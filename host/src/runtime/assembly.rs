@@ -19,6 +19,7 @@ use super::run::{COMMANDS_AT_ONCE, Made, Signals};
 use super::task::{Event, Feed, Task};
 use super::walker::{Edge, Role, Walker, WalkerNode};
 use crate::codec::Decoder;
+use crate::codec::registry::Registries;
 use crate::connector::Partition;
 use crate::connector::kafka::Connections;
 use crate::operator::component::{ComponentOperator, StepControl};
@@ -33,6 +34,8 @@ const LOG_LINES: usize = 1000;
 pub struct Resources {
     /// Brokers by name.
     pub connections: Connections,
+    /// Schema registries by name.
+    pub registries: Registries,
     /// Folder of this pipeline's own files: progress of local sources, dead letters.
     pub folder: PathBuf,
 }
@@ -98,7 +101,8 @@ impl Job {
         &self.plan
     }
 
-    pub(super) fn schemas(&self) -> &Schemas {
+    /// The columns of every port.
+    pub fn schemas(&self) -> &Schemas {
         &self.schemas
     }
 
@@ -190,7 +194,11 @@ impl Job {
     fn source_input(&self, partition: Partition) -> Result<SourceInput, String> {
         let name = &partition.source;
         let source = self.spec.source(name).ok_or_else(|| format!("no source `{name}`"))?;
-        let decoder = source.decode.as_ref().map(Decoder::new).transpose();
+        let decoder = source
+            .decoder
+            .as_ref()
+            .map(|decode| Decoder::new(decode, &self.resources.registries))
+            .transpose();
         let decoder = decoder.map_err(|e| format!("source `{name}`: decode: {e}"))?;
         let event_time = source
             .event_time

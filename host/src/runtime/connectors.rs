@@ -8,7 +8,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::assembly::Resources;
 use super::lanes::Place;
-use crate::codec::Encoder;
+use crate::codec::{self, Encoder};
 use crate::connector::blackhole::Blackhole;
 use crate::connector::dead_letter::Home;
 use crate::connector::file::{FileWriter, LineReader, RowReader};
@@ -19,7 +19,7 @@ use crate::connector::memory::{MemoryReader, MemoryWriter};
 use crate::connector::stdout::Stdout;
 use crate::connector::{ConnectorError, DeadLetterWriter, Group, Partition, Reader, Writer};
 use crate::plan::Fragment;
-use crate::spec::{Codec, Encode, Fate, FileFormat, Pipeline, Sink, SinkConnector, Source, SourceConnector};
+use crate::spec::{Codec, Fate, FileFormat, Pipeline, Sink, SinkConnector, Source, SourceConnector};
 
 /// A group with the names of its sources.
 pub(super) type NamedGroup = (Box<dyn Group>, Vec<String>);
@@ -83,7 +83,10 @@ fn partitions(sources: &[Source], progress: &Progress) -> Result<Vec<Partition>,
                 let at = done(0).unwrap_or(0);
                 let reader: Box<dyn Reader> = match file.format {
                     FileFormat::Lines => Box::new(LineReader::open(&file.path, at)?),
-                    format => Box::new(RowReader::open(&file.path, format, &source.schema, at)?),
+                    format => {
+                        let columns = source.schema.as_ref().ok_or_else(|| unknown_columns(source))?;
+                        Box::new(RowReader::open(&file.path, format, columns, at)?)
+                    }
                 };
                 add(file.path.display().to_string(), 0, reader);
             }
@@ -95,6 +98,10 @@ fn partitions(sources: &[Source], progress: &Progress) -> Result<Vec<Partition>,
     Ok(partitions)
 }
 
+fn unknown_columns(source: &Source) -> ConnectorError {
+    ConnectorError::Stop(format!("the columns of source `{}` are not known", source.name))
+}
+
 /// The writer of a sink for the task at `place`.
 pub(super) fn writer(
     sink: &Sink,
@@ -104,8 +111,8 @@ pub(super) fn writer(
 ) -> Result<Box<dyn Writer>, String> {
     let named = |e: String| format!("sink `{}`: {e}", sink.name);
     let encoder = || {
-        let json = Encode::plain(Codec::Json);
-        Encoder::new(sink.encode.as_ref().unwrap_or(&json), schema).map_err(named)
+        let json = codec::Encode::plain(Codec::Json);
+        Encoder::new(sink.encoder.as_ref().unwrap_or(&json), schema).map_err(named)
     };
     Ok(match &sink.connector {
         SinkConnector::Kafka(kafka) => {

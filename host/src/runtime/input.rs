@@ -42,6 +42,8 @@ pub(super) struct SourceInput {
     event_time: Option<(String, BoundedOutOfOrder)>,
     batch_rows: usize,
     metrics: Arc<PipelineMetrics>,
+    /// Read, but not decoded yet: the registry of its schemas does not answer.
+    undecoded: Option<Arc<RawRecords>>,
 }
 
 impl SourceInput {
@@ -52,7 +54,7 @@ impl SourceInput {
         batch_rows: usize,
         metrics: Arc<PipelineMetrics>,
     ) -> Self {
-        SourceInput { partition, decoder, event_time, batch_rows, metrics }
+        SourceInput { partition, decoder, event_time, batch_rows, metrics, undecoded: None }
     }
 
     /// Where to go on from, for a commit.
@@ -61,13 +63,22 @@ impl SourceInput {
             source: self.partition.source.clone(),
             topic: self.partition.topic.clone(),
             partition: self.partition.partition,
-            offset: self.partition.reader.position(),
+            offset: self.position(),
         }
+    }
+
+    /// The first record that has not gone through.
+    fn position(&self) -> i64 {
+        let first = self.undecoded.as_ref().and_then(|raw| raw.records().first());
+        first.map_or_else(|| self.partition.reader.position(), |record| record.offset)
     }
 
     /// Reads once, waiting at most `wait`, and sends what came through `walker`.
     pub fn turn(&mut self, walker: &mut Walker, wait: Duration) -> Result<Turn, TaskError> {
         let limits = ReadLimits { records: self.batch_rows, bytes: BATCH_BYTES, wait };
+        if let Some(raw) = self.undecoded.take() {
+            return self.records(walker, raw);
+        }
         match self.partition.reader.read(limits) {
             Ok(Read::Idle) => {
                 self.note();
@@ -80,7 +91,7 @@ impl SourceInput {
             }
             Ok(Read::Records(raw)) => {
                 walker.root().metrics.took(raw.len(), raw.byte_len());
-                self.decode(walker, Arc::new(raw))?;
+                return self.records(walker, Arc::new(raw));
             }
             Err(ConnectorError::Retry(reason)) => return Ok(Turn::Waiting(reason)),
             Err(ConnectorError::Stop(reason)) => return Err(self.failed(&reason)),
@@ -89,25 +100,43 @@ impl SourceInput {
         Ok(Turn::Worked)
     }
 
-    /// Decodes records and sends their rows on; also those of a dead letter, which count as read long ago.
-    pub fn decode(&mut self, walker: &mut Walker, raw: Arc<RawRecords>) -> Result<(), TaskError> {
+    fn records(&mut self, walker: &mut Walker, raw: Arc<RawRecords>) -> Result<Turn, TaskError> {
+        if let Some(reason) = self.decode(walker, &raw)? {
+            self.undecoded = Some(raw);
+            return Ok(Turn::Waiting(format!("source `{}`: {reason}", self.partition.source)));
+        }
+        self.note();
+        Ok(Turn::Worked)
+    }
+
+    /// Decodes records and sends their rows on; also those of a dead letter, which count as read long ago. Answers
+    /// why nothing can be decoded now, if so: then nothing was.
+    pub fn decode(
+        &mut self,
+        walker: &mut Walker,
+        raw: &Arc<RawRecords>,
+    ) -> Result<Option<String>, TaskError> {
         let Some(decoder) = &mut self.decoder else {
             return Err(self.failed("it reads bytes but has no `decode`"));
         };
         let started = std::time::Instant::now();
-        let Decoded { rows, records, errors } = decoder.decode(&raw);
+        let Decoded { rows, records, errors } = match decoder.decode(raw) {
+            Ok(decoded) => decoded,
+            Err(unavailable) => return Ok(Some(unavailable.to_string())),
+        };
         walker.root().metrics.worked(started.elapsed());
-        walker.undecodable(&raw, &errors)?;
+        walker.undecodable(raw, &errors)?;
         let parents = match records {
             Some(records) => Parents::Each(records.into()),
             None => Parents::Run { first: 0 },
         };
-        self.send(walker, Batch::decoded(rows, raw, parents))
+        self.send(walker, Batch::decoded(rows, Arc::clone(raw), parents))?;
+        Ok(None)
     }
 
     fn note(&self) {
         let reader = &self.partition.reader;
-        self.metrics.at(&self.partition.source, self.partition.partition, reader.position(), reader.lag());
+        self.metrics.at(&self.partition.source, self.partition.partition, self.position(), reader.lag());
     }
 
     fn send(&mut self, walker: &mut Walker, batch: Batch) -> Result<(), TaskError> {

@@ -182,7 +182,14 @@ impl Task {
         while let Some(mut letter) = progress.letters.pop_front() {
             match (letter.rows.take(), &mut self.feed) {
                 (Some(rows), _) => self.walker.run(letter.node, letter.batch(rows))?,
-                (None, Feed::Source(source)) => source.decode(&mut self.walker, letter.records)?,
+                (None, Feed::Source(source)) => {
+                    if source.decode(&mut self.walker, &letter.records)?.is_some() {
+                        // The registry of its schema does not answer: the same letter again, later.
+                        progress.letters.push_front(letter);
+                        self.walker.sleep(OUTSIDE_WAIT)?;
+                        break;
+                    }
+                }
                 // Only sources decode, and letters go where their node is.
                 (None, Feed::Channels(_)) => {}
             }

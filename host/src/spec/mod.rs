@@ -3,10 +3,13 @@
 //!
 //! ```text
 //! bytes → yaml | json → tree → pipeline → source, step, sink → model
+//!                                         (decode, encode: formats)
 //!                                       → links: who reads what
 //! ```
 
+mod decode;
 mod error;
+mod formats;
 mod generate;
 mod json;
 mod links;

@@ -255,6 +255,7 @@ sinks:
                     batch_bytes: 1000000,
                     headers: [],
                     timestamp: None,
+                    tombstone: None,
                 },
             ),
             encode: Some(

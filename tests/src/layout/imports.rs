@@ -12,7 +12,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("codec", &["batch"]),
     ("guest", &[]),
     ("spec", &["codec"]),
-    ("config", &["spec"]),
+    ("config", &["codec", "spec"]),
     ("supervise", &["spec"]),
     ("time", &["batch"]),
     ("checkpoint", &["batch"]),
@@ -20,7 +20,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("connector", &["batch", "spec", "codec"]),
     ("operator", &["batch", "spec", "time", "plan"]),
     ("wasm", &["batch", "spec", "operator"]),
-    ("catalog", &["config", "spec", "wasm"]),
+    ("catalog", &["codec", "config", "spec", "wasm"]),
     (
         "runtime",
         &[

@@ -11,5 +11,6 @@ mod harness;
 mod hostile;
 mod layout;
 mod main_path;
+mod mistakes;
 mod support;
 mod swap;

@@ -3,27 +3,92 @@
 //! the record) and `temporal` (dates and times as text). Knows nothing of connectors, operators or error
 //! policies: a record that does not decode is reported, never lost.
 //!
-//! To add a codec: a variant here, a file beside `json` with a [`rows::ReadRecord`], [`Codec`] for its name.
+//! To add a codec: a variant in `decoder` and `encoder`, a file beside `json` with a [`rows::ReadRecord`], [`Codec`]
+//! for its name.
 
+mod arrow_ipc;
 #[cfg(test)]
 mod cases;
+mod chosen;
 mod column;
+mod decimal;
+mod decoder;
+mod encoder;
+mod framed;
+#[cfg(test)]
+mod framed_tests;
+mod infer;
 mod json;
+mod json_schema;
+mod meta;
+mod msgpack;
 mod problem;
+pub mod protobuf;
 mod registered;
+pub mod registry;
 mod rows;
 mod settings;
 mod temporal;
+mod text;
+#[cfg(test)]
+mod trip;
+pub mod wire;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+pub use decoder::{Decoder, Unavailable};
+pub use encoder::Encoder;
+pub use infer::infer;
+pub use meta::Meta;
 pub use registered::{RegisteredSchema, SchemaKind};
 pub use settings::{Codec, Decode, Encode, Framing};
 
-use crate::batch::RawRecords;
 use problem::{Outcome, Problem, code};
-use rows::Rows;
+
+/// The columns of a codec's own schema.
+///
+/// # Errors
+/// A schema of another language, one that is none, or one that holds what no column can hold.
+pub fn columns(codec: Codec, schema: &RegisteredSchema) -> Result<SchemaRef, String> {
+    match codec {
+        Codec::Protobuf => protobuf::columns(&protobuf::Descriptor::new(schema)?),
+        Codec::JsonSchema => json_schema::columns(schema),
+        _ => Err(has_no_schema(codec)),
+    }
+}
+
+fn has_no_schema(codec: Codec) -> String {
+    format!("{} has no schema of its own", codec.name())
+}
+
+/// The codec's own schema for these columns, under this name.
+///
+/// # Errors
+/// The column that the codec cannot hold; a codec that has no schema of its own.
+pub fn schema_of(codec: Codec, columns: &SchemaRef, name: &str) -> Result<RegisteredSchema, String> {
+    match codec {
+        Codec::Protobuf => {
+            let text = protobuf::proto_of(columns, name)?;
+            Ok(RegisteredSchema::new(SchemaKind::Protobuf, text))
+        }
+        Codec::JsonSchema => {
+            Ok(RegisteredSchema::new(SchemaKind::Json, json_schema::schema_of(columns, name)))
+        }
+        _ => Err(has_no_schema(codec)),
+    }
+}
+
+/// The name of the record that a schema describes, where it has one: some subjects are named after it.
+pub fn record_name(codec: Codec, schema: &RegisteredSchema) -> Option<String> {
+    match codec {
+        Codec::Protobuf => {
+            protobuf::Descriptor::new(schema).ok().map(|descriptor| descriptor.name().to_owned())
+        }
+        Codec::JsonSchema => json_schema::title(schema),
+        _ => None,
+    }
+}
 
 /// A record that did not decode, or a row that did not encode, by its index in the run given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +96,7 @@ pub struct RecordError {
     /// Index of the record (decode) or row (encode).
     pub index: u32,
     /// Short and stable, for counting: `json-syntax`, `type-mismatch`, `missing-column`, `out-of-range`,
-    /// `too-large`, `tombstone`.
+    /// `too-large`, `tombstone`, `truncated`, `wrong-magic`, `schema-violation`.
     pub code: &'static str,
     /// For people: the path inside the record, what was expected, what was found.
     pub message: String,
@@ -55,8 +120,13 @@ pub struct Encoded {
     pub bytes: Vec<u8>,
     /// End of each row's bytes; row `i` is `ends[i - 1] .. ends[i]`. A row that failed has no bytes.
     pub ends: Vec<u32>,
+    /// Rows whose record has no value at all (a tombstone), rising. They have no bytes either; a row that is in
+    /// neither this nor `errors` and has no bytes has an empty value.
+    pub nulls: Vec<u32>,
     /// Rows that did not encode.
     pub errors: Vec<RecordError>,
+    /// What every row begins with.
+    prefix: Vec<u8>,
 }
 
 impl Encoded {
@@ -70,7 +140,16 @@ impl Encoded {
     fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
+        self.nulls.clear();
         self.errors.clear();
+    }
+
+    /// Begins a row; gives where.
+    #[inline]
+    fn begin_row(&mut self) -> usize {
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(&self.prefix);
+        begin
     }
 
     /// The bytes from `begin` on are row `row`, unless it failed.
@@ -97,61 +176,5 @@ impl Encoded {
     fn refuse_all(&mut self, rows: usize, code: &'static str, why: &str) {
         self.ends.resize(rows, 0);
         self.errors.extend((0..rows).map(|row| Problem::new(code, why).of_record(row as u32)));
-    }
-}
-
-/// Bytes to rows.
-pub struct Decoder(Decoding);
-
-enum Decoding {
-    Json(Rows<json::JsonReader>),
-}
-
-impl Decoder {
-    /// A decoder, or why there can be none: names the column at fault.
-    pub fn new(settings: &Decode) -> Result<Decoder, String> {
-        let schema = SchemaRef::clone(&settings.schema);
-        match settings.codec {
-            Codec::Json => {
-                let reader = json::JsonReader::new(&schema)?;
-                Rows::new(schema, reader).map(Decoding::Json)
-            }
-            other => Err(format!("the codec {} is not there yet", other.name())),
-        }
-        .map(Decoder)
-    }
-
-    /// Decodes a run of records. Records that fail are among the errors of the answer, which never fails as a
-    /// whole; it has as many rows and errors together as there were records.
-    pub fn decode(&mut self, raw: &RawRecords) -> Decoded {
-        match &mut self.0 {
-            Decoding::Json(rows) => rows.decode(raw),
-        }
-    }
-}
-
-/// Rows to bytes.
-pub struct Encoder(Encoding);
-
-enum Encoding {
-    Json(json::JsonEncoder),
-}
-
-impl Encoder {
-    /// An encoder of rows of this schema, or why there can be none: names the column at fault.
-    pub fn new(settings: &Encode, schema: &SchemaRef) -> Result<Encoder, String> {
-        match settings.codec {
-            Codec::Json => json::JsonEncoder::new(settings.columns.as_deref(), schema).map(Encoding::Json),
-            other => Err(format!("the codec {} is not there yet", other.name())),
-        }
-        .map(Encoder)
-    }
-
-    /// Encodes all rows of a batch. What `out` held before is replaced; its buffers are reused. Rows that fail
-    /// have no bytes and are among its errors.
-    pub fn encode(&mut self, rows: &RecordBatch, out: &mut Encoded) {
-        match &mut self.0 {
-            Encoding::Json(encoder) => encoder.encode(rows, out),
-        }
     }
 }

@@ -216,6 +216,7 @@ mod tests {
             batch_bytes: 1_000_000,
             headers: vec![],
             timestamp: None,
+            tombstone: None,
         }
     }
 

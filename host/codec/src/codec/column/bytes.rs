@@ -1,5 +1,5 @@
-//! Columns of strings and bytes. Knows nothing of encodings: who appends to a string column has checked that
-//! it is UTF-8.
+//! Columns of strings and bytes. What is appended to a string column piece by piece was checked to be UTF-8 by who
+//! appended it; what is pushed whole is checked here.
 
 use std::sync::Arc;
 
@@ -9,9 +9,23 @@ use arrow::array::{
 };
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 
+use crate::codec::problem::{Outcome, Problem, code};
+
 /// The column is full: its offsets cannot count further. A batch holds less than 2 GiB of a string column.
 #[derive(Debug)]
 pub(crate) struct Full;
+
+/// As a codec reports it.
+#[cold]
+pub(crate) fn full(_: Full) -> Box<Problem> {
+    Problem::new(code::TOO_LARGE, "the column of this batch is full (2 GiB): read fewer bytes at once")
+}
+
+/// Text that is none.
+#[cold]
+pub(crate) fn not_utf8(wrong: std::str::Utf8Error) -> Box<Problem> {
+    Problem::new(code::NOT_UTF8, format!("the text is not UTF-8 from its byte {} on", wrong.valid_up_to()))
+}
 
 /// A column of values of any length.
 pub(crate) struct Bytes<O> {
@@ -32,6 +46,22 @@ impl<O: OffsetSizeTrait> Bytes<O> {
     #[inline]
     pub(crate) fn data(&mut self) -> &mut Vec<u8> {
         &mut self.data
+    }
+
+    /// Appends bytes, or text that is known to be UTF-8.
+    #[inline]
+    pub(crate) fn push(&mut self, value: &[u8]) -> Outcome<()> {
+        self.data.extend_from_slice(value);
+        self.end_value().map_err(full)
+    }
+
+    /// Appends text, unless it is not UTF-8.
+    #[inline]
+    pub(crate) fn push_text(&mut self, text: &[u8]) -> Outcome<()> {
+        if let Err(wrong) = std::str::from_utf8(text) {
+            return Err(not_utf8(wrong));
+        }
+        self.push(text)
     }
 
     /// What was appended to [`data`](Self::data) since the last value becomes a value.

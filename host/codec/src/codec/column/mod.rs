@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, BooleanBufferBuilder, NullArray, NullBufferBuilder};
 use arrow::datatypes::{DataType, Field, TimeUnit, i256};
 
-pub(crate) use bytes::{Bytes, FixedBytes, Full};
+pub(crate) use bytes::{Bytes, FixedBytes, full, not_utf8};
 pub(crate) use names::{Names, START};
 pub(crate) use nested::{FixedList, List, Map, Struct};
 pub(crate) use primitive::Primitive;
@@ -216,8 +216,8 @@ pub(crate) fn type_name(data_type: &DataType) -> String {
     match data_type {
         DataType::Boolean => "bool".into(),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "string".into(),
-        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "bytes (base64)".into(),
-        DataType::FixedSizeBinary(width) => format!("{width} bytes (base64)"),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView => "bytes".into(),
+        DataType::FixedSizeBinary(width) => format!("{width} bytes"),
         DataType::Date32 | DataType::Date64 => "date".into(),
         DataType::Time32(u) | DataType::Time64(u) => format!("time_{}", unit(u)),
         DataType::Timestamp(u, _) => format!("timestamp_{}", unit(u)),

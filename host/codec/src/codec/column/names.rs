@@ -94,6 +94,16 @@ impl Names {
         None
     }
 
+    /// As [`predict`](Self::predict), for formats that say how long a name is: it is the first `len` bytes of `text`.
+    #[inline]
+    pub(crate) fn predict_of(&self, previous: u32, text: &[u8], len: usize) -> Option<u32> {
+        let expected = self.slots[previous as usize].next;
+        [expected, self.slots[expected as usize].next].into_iter().find(|&candidate| {
+            let slot = &self.slots[candidate as usize];
+            candidate != START && slot.name.len() == len && slot.begins(text)
+        })
+    }
+
     /// Looks `name` up and learns that it follows `previous`.
     #[cold]
     #[inline(never)]
@@ -141,6 +151,17 @@ mod tests {
         assert_eq!(names.predict(START, b"other\":1", b'"'), Some((other, 5)));
         let id = names.find(other, b"id");
         assert_eq!((names.field(id), predicted(&names, other, "id\":")), (Some(0), Some(0)));
+    }
+
+    #[test]
+    fn a_name_of_a_known_length_may_hold_anything() {
+        let names = Names::new(["a\"b", "", "another rather long name"].into_iter()).unwrap();
+        assert_eq!(names.predict_of(START, b"a\"b and more", 3), Some(1));
+        assert_eq!(names.predict_of(START, b"a\"b", 2), None);
+        assert_eq!(names.predict_of(1, b"", 0), Some(2));
+        assert_eq!(names.predict_of(1, b"another rather long name", 24), Some(3));
+        assert_eq!(names.predict_of(2, b"another rather long nome", 24), None);
+        assert_eq!(names.predict_of(3, b"", 0), None, "nothing follows the last name but the first");
     }
 
     #[test]

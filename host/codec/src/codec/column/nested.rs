@@ -11,7 +11,8 @@ use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, FieldRef, Fields};
 
 use super::bytes::Full;
-use super::{Column, Names};
+use super::{Column, Names, type_name};
+use crate::codec::problem::{Outcome, Problem, code};
 
 /// One column of an object (or of the record itself).
 pub(crate) struct FieldColumn {
@@ -55,6 +56,29 @@ impl Struct {
     #[inline]
     pub(crate) fn begin(&mut self) -> u64 {
         self.begun += 1;
+        self.begun
+    }
+
+    /// Fields that were not seen since [`begin`](Self::begin) gave `begun` become null, or are missing.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn fill_missing(&mut self, begun: u64) -> Outcome<()> {
+        for (field, schema) in self.fields.iter_mut().zip(&self.schema) {
+            if field.seen == begun {
+                continue;
+            }
+            if !field.nullable {
+                let what = format!("expected {}, found no such key", type_name(&field.data_type));
+                return Err(Problem::new(code::MISSING_COLUMN, what).in_field(schema.name()));
+            }
+            field.column.push_null();
+        }
+        Ok(())
+    }
+
+    /// Number of the value that was begun last.
+    #[inline]
+    pub(crate) fn begun(&self) -> u64 {
         self.begun
     }
 
@@ -121,6 +145,11 @@ impl<O: OffsetSizeTrait> List<O> {
         Ok(List { items, item: Arc::clone(item), offsets: vec![O::zero()], nulls: NullBufferBuilder::new(0) })
     }
 
+    /// Items appended since the last value.
+    pub(crate) fn pending(&self) -> usize {
+        self.items.len() - self.offsets[self.offsets.len() - 1].as_usize()
+    }
+
     /// The items appended since the last value become a value.
     pub(crate) fn end_value(&mut self) -> Result<(), Full> {
         self.offsets.push(O::from_usize(self.items.len()).ok_or(Full)?);
@@ -176,6 +205,11 @@ impl FixedList {
         self.size as usize
     }
 
+    /// Items appended since the last value.
+    pub(crate) fn pending(&self) -> usize {
+        self.items.len() - self.len * self.size()
+    }
+
     /// [`size`](Self::size) items were appended: they are one more value.
     pub(crate) fn end_value(&mut self) {
         self.len += 1;
@@ -187,7 +221,7 @@ impl FixedList {
         self.len
     }
 
-    pub(super) fn push_null(&mut self) {
+    pub(crate) fn push_null(&mut self) {
         (0..self.size).for_each(|_| self.items.push_null());
         self.len += 1;
         self.nulls.append_null();
@@ -214,6 +248,8 @@ pub(crate) struct Map {
     pub(crate) keys: Column,
     /// The values of all maps, one for each key.
     pub(crate) values: Column,
+    /// The keys' field.
+    pub(crate) key: FieldRef,
     /// The values' field.
     pub(crate) value: FieldRef,
     entries: FieldRef,
@@ -237,6 +273,7 @@ impl Map {
         Ok(Map {
             keys: Column::new(key, depth).map_err(|why| format!("map key: {why}"))?,
             values: Column::new(value, depth).map_err(|why| format!("map value: {why}"))?,
+            key: Arc::clone(key),
             value: Arc::clone(value),
             entries: Arc::clone(entries),
             fields: fields.clone(),
@@ -244,6 +281,11 @@ impl Map {
             offsets: vec![0],
             nulls: NullBufferBuilder::new(0),
         })
+    }
+
+    /// Keys appended since the last value.
+    pub(crate) fn pending(&self) -> usize {
+        self.keys.len() - self.offsets[self.offsets.len() - 1] as usize
     }
 
     /// The entries appended since the last value become a value.

@@ -4,8 +4,7 @@
 use arrow::array::OffsetSizeTrait;
 
 use super::cursor::Cursor;
-use super::value::full;
-use crate::codec::column::{Column, FixedList, List, Map, START, Struct, type_name};
+use crate::codec::column::{Column, FixedList, List, Map, START, Struct, full};
 use crate::codec::problem::{Outcome, Problem, code, quote};
 
 impl Cursor<'_> {
@@ -39,7 +38,7 @@ impl Cursor<'_> {
             more = self.another(b'}')?;
         }
         if filled < into.fields.len() {
-            fill_missing(into, begun)?;
+            into.fill_missing(begun)?;
         }
         into.end_value();
         Ok(())
@@ -137,23 +136,4 @@ impl Cursor<'_> {
             _ => Err(Problem::new(code::TYPE_MISMATCH, "map keys are strings")),
         }
     }
-}
-
-/// The columns that a record did not mention.
-#[cold]
-#[inline(never)]
-fn fill_missing(into: &mut Struct, begun: u64) -> Outcome<()> {
-    for index in 0..into.fields.len() {
-        let field = &mut into.fields[index];
-        if field.seen == begun {
-            continue;
-        }
-        if !field.nullable {
-            let expected = type_name(&field.data_type);
-            let what = format!("expected {expected}, found no such key");
-            return Err(Problem::new(code::MISSING_COLUMN, what).in_field(into.field_name(index)));
-        }
-        field.column.push_null();
-    }
-    Ok(())
 }

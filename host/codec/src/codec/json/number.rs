@@ -7,7 +7,7 @@ use crate::codec::problem::Outcome;
 
 /// A number as written: `mantissa × 10^exponent`, negated if `negative`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Number<'a> {
+pub(crate) struct Number<'a> {
     pub(super) negative: bool,
     /// The digits as a number; not all of them when `long`.
     pub(super) mantissa: u64,
@@ -16,7 +16,7 @@ pub(super) struct Number<'a> {
     /// There are more digits than `mantissa` holds.
     pub(super) long: bool,
     /// As written.
-    pub(super) text: &'a [u8],
+    pub(crate) text: &'a [u8],
 }
 
 /// Digits that always fit `mantissa`.
@@ -29,7 +29,7 @@ impl<'a> Cursor<'a> {
     /// Reads the number here.
     // Always inlined: handing the parts back through memory costs as much as reading them.
     #[inline(always)]
-    pub(super) fn number(&mut self) -> Outcome<Number<'a>> {
+    pub(crate) fn number(&mut self) -> Outcome<Number<'a>> {
         let begin = self.at;
         let negative = self.peek() == b'-';
         self.at += usize::from(negative);
@@ -131,7 +131,14 @@ fn first_digits(bytes: u64, count: usize) -> u64 {
     fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff
 }
 
-impl Number<'_> {
+impl<'a> Number<'a> {
+    /// The number that `text` is, with nothing around it.
+    pub(crate) fn parse(text: &'a [u8], scratch: &'a mut Vec<u8>) -> Option<Number<'a>> {
+        let mut cursor = Cursor { text, at: 0, scratch };
+        let number = cursor.number().ok()?;
+        (cursor.at == text.len()).then_some(number)
+    }
+
     /// Its value, where it is whole and fits.
     #[inline]
     pub(super) fn integer<T: TryFrom<i128>>(&self) -> Option<T> {
@@ -144,7 +151,7 @@ impl Number<'_> {
 
     /// The nearest value; `None` beyond the largest.
     #[inline]
-    pub(super) fn float64(&self) -> Option<f64> {
+    pub(crate) fn float64(&self) -> Option<f64> {
         // Both are exact, so one rounding gives the nearest.
         if !self.long && self.mantissa <= 1 << f64::MANTISSA_DIGITS && self.exponent.unsigned_abs() <= 22 {
             let mantissa = self.mantissa as f64;
@@ -165,7 +172,7 @@ impl Number<'_> {
 
     /// Its value times `10^scale`, where that is whole and fits 38 digits.
     #[inline]
-    pub(super) fn scaled(&self, scale: i8) -> Option<i128> {
+    pub(crate) fn scaled(&self, scale: i8) -> Option<i128> {
         let up = self.exponent + i32::from(scale);
         if !self.long && (0..=18).contains(&up) {
             let value = i128::from(self.mantissa) * 10_i128.pow(up as u32);
@@ -189,7 +196,7 @@ impl Number<'_> {
     }
 
     /// As [`scaled`](Self::scaled), in 76 digits.
-    pub(super) fn scaled256(&self, scale: i8) -> Option<i256> {
+    pub(crate) fn scaled256(&self, scale: i8) -> Option<i256> {
         let (mut digits, up) = self.significant(scale);
         if digits.is_empty() {
             return Some(i256::ZERO);

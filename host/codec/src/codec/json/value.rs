@@ -2,14 +2,15 @@
 //! Knows nothing of records and batches.
 
 use arrow::array::OffsetSizeTrait;
-use arrow::datatypes::{ArrowNativeType, DataType, TimeUnit, i256};
+use arrow::datatypes::{ArrowNativeType, DataType, TimeUnit};
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
 use super::cursor::Cursor;
 use super::number::Number;
-use crate::codec::column::{Bytes, Column, FixedBytes, Full, Primitive, type_name};
+use crate::codec::column::{Bytes, Column, FixedBytes, Primitive, full, type_name};
+use crate::codec::decimal::{fits, fits256};
 use crate::codec::problem::{Outcome, Problem, code, quote};
 use crate::codec::temporal::{self, Misfit};
 
@@ -231,7 +232,12 @@ impl Cursor<'_> {
             _ => "number",
         };
         self.skip()?;
-        let expected = type_name(data_type);
+        let expected = match data_type {
+            DataType::Binary | DataType::LargeBinary | DataType::FixedSizeBinary(_) => {
+                format!("{} (base64)", type_name(data_type))
+            }
+            _ => type_name(data_type),
+        };
         let found = &self.text[begin..self.at];
         let what = match kind {
             "null" => format!("expected {expected}, found null"),
@@ -245,22 +251,8 @@ fn time(text: &[u8], unit: TimeUnit) -> Option<Result<i64, Misfit>> {
     temporal::parse_time(text).map(|time| time.in_unit(unit))
 }
 
-fn fits(value: i128, precision: u8) -> bool {
-    10_i128.checked_pow(u32::from(precision)).is_none_or(|limit| value.unsigned_abs() < limit.unsigned_abs())
-}
-
-fn fits256(value: i256, precision: u8) -> bool {
-    let digits = value.to_string();
-    digits.trim_start_matches('-').len() <= usize::from(precision)
-}
-
 #[cold]
 fn out_of_range(number: &Number, data_type: &DataType) -> Box<Problem> {
     let what = format!("expected {}, which cannot hold {}", type_name(data_type), quote(number.text));
     Problem::new(code::OUT_OF_RANGE, what)
-}
-
-#[cold]
-pub(super) fn full(_: Full) -> Box<Problem> {
-    Problem::new(code::TOO_LARGE, "the column of this batch is full (2 GiB): read fewer bytes at once")
 }

@@ -54,7 +54,7 @@ pub(super) fn integer(value: impl itoa::Integer, out: &mut Vec<u8>) {
 
 /// A number in the fewest digits that read back as the same; false if it has none.
 #[inline]
-pub(super) fn float64(value: f64, out: &mut Vec<u8>) -> bool {
+pub(crate) fn float64(value: f64, out: &mut Vec<u8>) -> bool {
     if value.is_finite() {
         out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
     }
@@ -70,31 +70,8 @@ pub(super) fn float32(value: f32, out: &mut Vec<u8>) -> bool {
     value.is_finite()
 }
 
-/// The number that `digits` (with a sign perhaps) times `10^-scale` is, with every digit.
-pub(super) fn decimal(digits: &str, scale: i8, out: &mut Vec<u8>) {
-    let digits = match digits.strip_prefix('-') {
-        Some(digits) => {
-            out.push(b'-');
-            digits
-        }
-        None => digits,
-    }
-    .as_bytes();
-    let fraction = scale.max(0) as usize;
-    let whole = digits.len().saturating_sub(fraction);
-    out.extend_from_slice(if whole == 0 { b"0" } else { &digits[..whole] });
-    if scale < 0 && digits != b"0" {
-        out.resize(out.len() + usize::from(scale.unsigned_abs()), b'0');
-    }
-    if fraction > 0 {
-        out.push(b'.');
-        out.resize(out.len() + fraction.saturating_sub(digits.len()), b'0');
-        out.extend_from_slice(&digits[whole..]);
-    }
-}
-
 /// A string in quotes.
-pub(super) fn string(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn string(text: &str, out: &mut Vec<u8>) {
     string_within(text.as_bytes(), 0, text.len(), out);
 }
 
@@ -189,23 +166,6 @@ mod tests {
             ("žluťoučký kůň 🐎", "\"žluťoučký kůň 🐎\""),
         ] {
             assert_eq!(written(|out| string(text, out)), json);
-        }
-    }
-
-    #[test]
-    fn decimals_keep_every_digit() {
-        for (digits, scale, text) in [
-            ("0", 0, "0"),
-            ("0", 2, "0.00"),
-            ("5", 2, "0.05"),
-            ("-5", 2, "-0.05"),
-            ("12345", 2, "123.45"),
-            ("-123", 0, "-123"),
-            ("123", 3, "0.123"),
-            ("12", -3, "12000"),
-            ("0", -3, "0"),
-        ] {
-            assert_eq!(written(|out| decimal(digits, scale, out)), text);
         }
     }
 

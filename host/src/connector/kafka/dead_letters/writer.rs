@@ -33,6 +33,7 @@ impl KafkaDeadLetters {
             batch_bytes: 1 << 20,
             headers: Vec::new(),
             timestamp: None,
+            tombstone: None,
         };
         Ok(KafkaDeadLetters { outbox: Outbox::open(connection, &sink, patience)?, topic: topic.to_owned() })
     }
