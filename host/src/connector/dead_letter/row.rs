@@ -8,6 +8,7 @@ use arrow::buffer::Buffer;
 use arrow::error::ArrowError;
 use arrow::ipc::reader::StreamDecoder;
 use arrow::ipc::writer::StreamWriter;
+use arrow::ipc::{Message, root_as_message};
 
 /// One row of a batch as an Arrow IPC stream of one batch of one row.
 pub fn row_to_ipc(rows: &RecordBatch, row: usize) -> Result<Vec<u8>, ArrowError> {
@@ -20,8 +21,7 @@ pub fn row_to_ipc(rows: &RecordBatch, row: usize) -> Result<Vec<u8>, ArrowError>
 
 /// The row in an Arrow IPC stream, or why there is none.
 pub fn row_from_ipc(bytes: &[u8]) -> Result<RecordBatch, String> {
-    // This decoder takes what is there. One that reads makes room for what the bytes say will follow, and they may
-    // say anything. Lengths that lie within a message make it panic in places.
+    // Lengths that lie make the library's decoder panic in places.
     let batches = catch_unwind(AssertUnwindSafe(|| batches(bytes)))
         .map_err(|_| "it is damaged".to_owned())?
         .map_err(|e| e.to_string())?;
@@ -35,12 +35,42 @@ pub fn row_from_ipc(bytes: &[u8]) -> Result<RecordBatch, String> {
 }
 
 fn batches(bytes: &[u8]) -> Result<Vec<RecordBatch>, ArrowError> {
+    refuse_compressed(bytes)?;
+    // This decoder takes what is there; the one that reads makes room for what is said to follow.
     let (mut decoder, mut left) = (StreamDecoder::new(), Buffer::from(bytes));
     let mut batches = Vec::new();
     while !left.is_empty() {
         batches.extend(decoder.decode(&mut left)?);
     }
     decoder.finish().map(|()| batches)
+}
+
+/// Looks at every message of a stream. A compressed one says what it unpacks to, and the decoder would make room
+/// for that; rows of letters are never written so. What is cut off is the decoder's to tell.
+fn refuse_compressed(mut left: &[u8]) -> Result<(), ArrowError> {
+    const CONTINUATION: &[u8] = &[0xff; 4];
+    loop {
+        left = left.strip_prefix(CONTINUATION).unwrap_or(left);
+        let Some((length, after)) = left.split_first_chunk::<4>() else { return Ok(()) };
+        let Some((metadata, body)) = after.split_at_checked(u32::from_le_bytes(*length) as usize) else {
+            return Ok(());
+        };
+        if metadata.is_empty() {
+            return Ok(());
+        }
+        let message = root_as_message(metadata).map_err(|e| ArrowError::ParseError(e.to_string()))?;
+        if is_compressed(&message) {
+            return Err(ArrowError::ParseError("it is compressed".into()));
+        }
+        let length = usize::try_from(message.bodyLength()).unwrap_or(usize::MAX);
+        left = body.get(length..).unwrap_or_default();
+    }
+}
+
+fn is_compressed(message: &Message<'_>) -> bool {
+    let dictionary = message.header_as_dictionary_batch().and_then(|dictionary| dictionary.data());
+    let batch = message.header_as_record_batch().or(dictionary);
+    batch.is_some_and(|batch| batch.compression().is_some())
 }
 
 /// A row as JSON; its debug form where JSON cannot say it.
