@@ -1,19 +1,22 @@
-//! `/v1/pipelines/{name}/dead-letters`: the records that failed, as they came in. Their contents are data of the
-//! pipeline, so reading them needs more than the role of a viewer.
+//! `/v1/pipelines/{name}/dead-letters`: the records that failed, as they came in, and running them again. Their
+//! contents are data of the pipeline, so reading them needs more than the role of a viewer.
+
+#![allow(unused_qualifications, reason = "utoipa's macros make them")]
 
 use axum::extract::Path;
 use axum::{Json, Router, routing};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::app::{App, Caller, Deployer};
-use super::input::Asked;
-use super::later;
-use super::pipelines::LimitQuery;
+use super::input::{Asked, Pending};
 use super::refused::Refused;
-use crate::control::api::{DeadLetterView, DeadLetters, Problem};
-use crate::control::{Refusal, RefusalKind};
+use crate::control::LetterQuery;
+use crate::control::api::{DeadLetterView, DeadLetters, Problem, ReplayRequest, Replayed};
 
-/// A letter is looked for among this many, the newest.
-const SEARCHED: usize = 10_000;
+/// Letters that are given when the caller does not say, and at most.
+const USUAL: usize = 100;
+const MOST: usize = 10_000;
 
 pub(super) fn routes() -> Router<App> {
     Router::new()
@@ -22,20 +25,37 @@ pub(super) fn routes() -> Router<App> {
         .route("/v1/pipelines/{name}/dead-letters/replay", routing::post(replay))
 }
 
+/// Which letters.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// At most this many, the newest. 100 when not given, at most 10000.
+    limit: Option<usize>,
+    /// Only those of this source, step or sink.
+    step: Option<String>,
+    /// Only those with this code.
+    code: Option<String>,
+    /// Those that were run again, in place of those that were not.
+    #[serde(default)]
+    replayed: bool,
+}
+
 /// The newest dead letters of a pipeline
 #[utoipa::path(get, path = "/v1/pipelines/{name}/dead-letters", tag = "dead letters",
-    params(("name" = String, Path, description = "The pipeline"), LimitQuery),
+    params(("name" = String, Path, description = "The pipeline"), ListQuery),
     responses(
-        (status = 200, description = "Newest first", body = DeadLetters),
+        (status = 200, description = "Newest first; fewer than the limit where they have more than 16 MiB", body = DeadLetters),
         (status = 404, description = "No such pipeline", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(super) async fn list(
     caller: Caller<Deployer>,
     Path(name): Path<String>,
-    Asked(query): Asked<LimitQuery>,
+    Asked(query): Asked<ListQuery>,
 ) -> Result<Json<DeadLetters>, Refused> {
-    let dead_letters = caller.ask(move |host| host.dead_letters(&name, query.limit())).await?;
-    Ok(Json(DeadLetters { dead_letters }))
+    let ListQuery { limit, step, code, replayed } = query;
+    let query = LetterQuery { limit: limit.unwrap_or(USUAL).min(MOST), step, code, replayed };
+    Ok(Json(caller.ask(move |host| host.dead_letters(&name, &query)).await?))
 }
 
 /// A dead letter
@@ -49,21 +69,27 @@ pub(super) async fn show(
     caller: Caller<Deployer>,
     Path((name, id)): Path<(String, String)>,
 ) -> Result<Json<DeadLetterView>, Refused> {
-    let letter = caller.ask(move |host| {
-        let found = host.dead_letters(&name, SEARCHED)?.into_iter().find(|letter| letter.id == id);
-        found.ok_or_else(|| {
-            let reason =
-                format!("there is no dead letter `{id}` among the newest {SEARCHED} of pipeline `{name}`");
-            Refusal::new(RefusalKind::NotFound, "not found", reason)
-        })
-    });
-    Ok(Json(letter.await?))
+    Ok(Json(caller.ask(move |host| host.dead_letter(&name, &id)).await?))
 }
 
-/// Send dead letters through the pipeline again (not in this release)
+/// Run dead letters through the pipeline again
+///
+/// A record that did not decode is decoded anew and goes from its source; a row that a step or sink refused goes in
+/// there, as it was. Answers once everything made of them is delivered.
 #[utoipa::path(post, path = "/v1/pipelines/{name}/dead-letters/replay", tag = "dead letters",
     params(("name" = String, Path, description = "The pipeline")),
-    responses((status = 501, description = "Not in this release", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn replay(_caller: Caller<Deployer>, Path(_name): Path<String>) -> Refused {
-    later::replay()
+    request_body(content = ReplayRequest, content_type = "application/json"),
+    responses(
+        (status = 200, description = "What became of them", body = Replayed),
+        (status = 404, description = "No such pipeline", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The pipeline does not run, or letters of it are being run already", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The pipeline stopped or failed meanwhile; those that are not marked can be run again", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(super) async fn replay(
+    caller: Caller<Deployer>,
+    Path(name): Path<String>,
+    body: Pending,
+) -> Result<Json<Replayed>, Refused> {
+    let request = body.json::<ReplayRequest>().await?.unwrap_or_default();
+    Ok(Json(caller.change(move |host| host.replay(&name, &request)).await?))
 }

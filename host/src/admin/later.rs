@@ -40,14 +40,6 @@ pub(super) fn savepoints() -> Refused {
     )
 }
 
-/// Replay of dead letters.
-pub(super) fn replay() -> Refused {
-    Refused::not_in_release(
-        "replays of dead letters",
-        "letters can be listed, with their original bytes; to send them again, write them to the source's topic",
-    )
-}
-
 fn state() -> Refused {
     Refused::not_in_release("queries of state", "they come with keyed state; no step has state yet")
 }

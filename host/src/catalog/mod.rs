@@ -29,7 +29,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, Rw
 pub use component::digest_of;
 pub use error::CatalogError;
 pub use pipeline::{Proposal, Stored};
-pub use record::{Cause, Change, ComponentRecord, Described, Pin, Pinned, PipelineRecord, Wanted};
+pub use record::{
+    Cause, Change, ComponentRecord, Described, Pin, Pinned, PinnedSchema, PipelineRecord, Wanted,
+};
 pub use version::Version;
 
 use crate::config::Limits;

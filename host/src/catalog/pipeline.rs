@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::reference::did_you_mean;
-use super::{Catalog, CatalogError, Cause, Pin, Pinned, PipelineRecord, State, Wanted, files};
+use super::{Catalog, CatalogError, Cause, Pin, Pinned, PinnedSchema, PipelineRecord, State, Wanted, files};
 use crate::spec::name_problem;
 
 /// A specification to store.
@@ -18,6 +18,8 @@ pub struct Proposal<'a> {
     pub spec: &'a str,
     /// The component of each Wasm step.
     pub pins: BTreeMap<String, Pinned>,
+    /// What registries and samples said.
+    pub schemas: BTreeMap<String, PinnedSchema>,
     /// Whether it should run, when it is new.
     pub wanted: Wanted,
     /// The revision that it changes; 0: it must be new; `None`: whatever is there.
@@ -58,7 +60,7 @@ impl Catalog {
         proposal: Proposal<'_>,
         now_ms: u64,
     ) -> Result<(Arc<PipelineRecord>, bool, bool), CatalogError> {
-        let Proposal { name, spec, pins, wanted, expect } = proposal;
+        let Proposal { name, spec, pins, schemas, wanted, expect } = proposal;
         if let Some(problem) = name_problem(name) {
             return Err(CatalogError::BadName { kind: "pipeline", problem });
         }
@@ -83,6 +85,7 @@ impl Catalog {
                 wanted,
                 spec: spec.to_owned(),
                 pins,
+                schemas,
                 history: Default::default(),
             };
             record.advance(Cause::Apply, "created".into(), now_ms);
@@ -96,10 +99,10 @@ impl Catalog {
                 (step, pin)
             })
             .collect();
-        if before.spec == spec && before.pins == pins {
+        if before.spec == spec && before.pins == pins && before.schemas == schemas {
             return Ok((Arc::clone(before), false, false));
         }
-        let mut record = PipelineRecord { spec: spec.to_owned(), pins, ..(**before).clone() };
+        let mut record = PipelineRecord { spec: spec.to_owned(), pins, schemas, ..(**before).clone() };
         record.advance(Cause::Apply, "specification applied".into(), now_ms);
         Ok((Arc::new(record), false, true))
     }

@@ -3,8 +3,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::codec::RegisteredSchema;
 
 /// Changes that a pipeline remembers.
 const REMEMBERED: usize = 100;
@@ -80,6 +84,27 @@ pub struct Pin {
     pub previous: Option<Pinned>,
 }
 
+/// What a registry or a sample said of a source's values or keys, or of a sink's, when the pipeline was applied:
+/// it holds until the pipeline is applied with something else there, whatever they would say later.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct PinnedSchema {
+    /// The codec's own schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schema: Option<Arc<RegisteredSchema>>,
+    /// Inferred columns: an Arrow IPC schema message, base64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub columns: Option<String>,
+    /// The subject that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The schema's version there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
+    /// The schema's id in the registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<u32>,
+}
+
 /// What changed a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -119,6 +144,9 @@ pub struct PipelineRecord {
     /// The components of its Wasm steps, by step.
     #[serde(default)]
     pub pins: BTreeMap<String, Pin>,
+    /// What registries and samples said, by place: `sources.orders`, `sources.orders.key`, `sinks.alerts`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub schemas: BTreeMap<String, PinnedSchema>,
     /// Its last changes, oldest first.
     #[serde(default)]
     pub history: VecDeque<Change>,

@@ -32,7 +32,7 @@ fn pinned(digest: &str) -> Pinned {
 
 fn proposal<'a>(name: &'a str, spec: &'a str, digest: Option<&str>, expect: Option<u64>) -> Proposal<'a> {
     let pins = digest.map(|d| ("score".to_owned(), pinned(d))).into_iter().collect();
-    Proposal { name, spec, pins, wanted: Wanted::Running, expect }
+    Proposal { name, spec, pins, schemas: BTreeMap::new(), wanted: Wanted::Running, expect }
 }
 
 /// An error's text with the folder left out.

@@ -5,4 +5,4 @@ mod alignment;
 mod tracker;
 
 pub use alignment::{Aligned, Alignment};
-pub use tracker::{Completed, Tracker};
+pub use tracker::{Acknowledgement, Completed, Tracker};

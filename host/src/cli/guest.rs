@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::failure::Failure;
 use super::output::{Format, Output};
 use crate::batch::RawRecords;
-use crate::codec::{Decoder, Encoded, Encoder};
+use crate::codec::registry::Registries;
+use crate::codec::{self, Codec, Decoder, Encoded, Encoder};
 use crate::control::Reason;
 use crate::guest::fixture::{Answer, Fixture, Refused, Row, run_all};
 use crate::guest::{build as builder, scaffold};
@@ -140,8 +140,14 @@ fn compile(file: &Path) -> Result<Arc<Component>, Failure> {
 fn answer(component: &Arc<Component>, fixture: &Fixture) -> Result<Answer, String> {
     let source = source(fixture)?;
     let rows = rows(&source, &fixture.input)?;
-    let run = run_once(component, &source.schema, &fixture.config, &spec::WasmLimits::default(), &[rows])
-        .map_err(|e| e.reasons.join("; "))?;
+    let run = run_once(
+        component,
+        &source.schema.clone().ok_or("no columns")?,
+        &fixture.config,
+        &spec::WasmLimits::default(),
+        &[rows],
+    )
+    .map_err(|e| e.reasons.join("; "))?;
     let mut ports: Vec<(String, Vec<Row>)> =
         run.ports.iter().map(|(name, _)| (name.clone(), Vec::new())).collect();
     if ports.is_empty() {
@@ -172,14 +178,14 @@ fn source(fixture: &Fixture) -> Result<spec::Source, String> {
 }
 
 fn rows(source: &spec::Source, input: &[Row]) -> Result<RecordBatch, String> {
-    let schema = SchemaRef::clone(&source.schema);
-    let mut decoder = Decoder::new(&spec::Decode::plain(spec::Codec::Json, schema))?;
+    let schema = source.schema.clone().ok_or("no columns")?;
+    let mut decoder = Decoder::new(&codec::Decode::plain(Codec::Json, schema), &Registries::default())?;
     let mut raw = RawRecords::with_capacity("fixture".into(), 0, input.len(), 1024);
     for (number, row) in input.iter().enumerate() {
         let text = serde_json::to_vec(row).map_err(|e| e.to_string())?;
         raw.push(number as i64, None, None, Some(&text));
     }
-    let decoded = decoder.decode(&raw);
+    let decoded = decoder.decode(&raw).map_err(|e| e.to_string())?;
     match decoded.errors.first() {
         Some(error) => Err(format!("input row {}: {}", error.index, error.message)),
         None => Ok(decoded.rows),
@@ -187,7 +193,7 @@ fn rows(source: &spec::Source, input: &[Row]) -> Result<RecordBatch, String> {
 }
 
 fn as_json(batch: &RecordBatch) -> Result<Vec<Row>, String> {
-    let encode = spec::Encode::plain(spec::Codec::Json);
+    let encode = codec::Encode::plain(Codec::Json);
     let mut encoder = Encoder::new(&encode, &batch.schema())?;
     let mut encoded = Encoded::default();
     encoder.encode(batch, &mut encoded);

@@ -4,6 +4,7 @@
 mod error;
 mod model;
 mod parse;
+mod registries;
 mod values;
 
 pub use error::{ConfigError, Mistake};

@@ -5,6 +5,8 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use crate::codec::registry;
+
 /// Port of the admin API when none is given.
 pub const DEFAULT_PORT: u16 = 7420;
 
@@ -23,6 +25,8 @@ pub struct Config {
     pub local_components: bool,
     /// Brokers and credentials by name.
     pub connections: BTreeMap<String, Connection>,
+    /// Schema registries by name.
+    pub registries: BTreeMap<String, registry::Settings>,
     /// What the host takes at most.
     pub limits: Limits,
     /// What the host says.
@@ -38,6 +42,7 @@ impl Default for Config {
             insecure: false,
             local_components: false,
             connections: BTreeMap::new(),
+            registries: BTreeMap::new(),
             limits: Limits::default(),
             log: Log::default(),
         }

@@ -53,7 +53,7 @@ fn not_yaml(error: &serde_saphyr::Error) -> String {
 impl Walk<'_> {
     fn config(&mut self, value: &Value) -> Config {
         let mut config = Config::default();
-        let known = ["listen", "data_dir", "tokens", "connections", "limits", "log"];
+        let known = ["listen", "data_dir", "tokens", "connections", "registries", "limits", "log"];
         let Some(map) = self.mapping(value, "", &known) else { return config };
         if let Some(value) = map.get("listen") {
             config.listen = self.listen(value).unwrap_or(config.listen);
@@ -67,6 +67,9 @@ impl Walk<'_> {
         }
         if let Some(value) = map.get("connections") {
             config.connections = self.connections(value);
+        }
+        if let Some(value) = map.get("registries") {
+            config.registries = self.registries(value);
         }
         if let Some(value) = map.get("limits") {
             config.limits = self.limits(value);
@@ -243,6 +246,8 @@ mod tests {
              tokens:\n  - {{ name: ci, role: deployer, sha256: {HASH} }}\n\
              connections:\n  default:\n    bootstrap.servers: kafka:9092\n    sasl.username: me\n    \
              sasl.password: {{ env: PASSWORD }}\n    socket.timeout.ms: 5000\n\
+             registries:\n  default: {{ url: [http://a:8081/, https://b], user: me, password: {{ env: PASSWORD }}, timeout: 2s }}\n  \
+             open: {{ url: http://c, token: from-env }}\n\
              limits: {{ component_bytes: 10MiB, memory_bytes: 1GB, pipelines: 5 }}\n\
              log: {{ level: debug, format: json }}\n"
         ))
@@ -254,6 +259,8 @@ mod tests {
         assert_eq!(config.connections["default"].properties["socket.timeout.ms"], "5000");
         assert_eq!((config.limits.component_bytes, config.limits.memory_bytes), (10 << 20, 1_000_000_000));
         assert_eq!(config.limits.pipelines, 5);
+        assert_eq!(config.registries["default"].urls, ["http://a:8081", "https://b"]);
+        assert_eq!(config.registries["default"].timeout_ms, 2_000);
         assert_eq!(config.log, Log { level: "debug".into(), format: LogFormat::Json });
 
         let shown = format!("{config:?}");
@@ -272,6 +279,7 @@ mod tests {
              - {{ name: b, role: viewer, sha256: {HASH} }}\n  - {{ name: c, role: viewer, sha256: {HASH} }}\n  - just-text\n\
              connections:\n  default: {{ bootstrap.server: kafka:9092, sasl.password: [hunter2] }}\n  \
              other: {{ bootstrap.servers: x, a: {{ env: NOT_SET }}, b: {{ file: none }}, c: {{ vault: x }} }}\n\
+             registries:\n  a: {{ url: kafka:9092, user: me }}\n  b: {{ url: \"http://me:hunter2@x\", timeout: 1h }}\n  c: {{ urls: x }}\n\
              limits: {{ component_bytes: 64XB, pipelines: -1, memory: 1MiB }}\n\
              log: {{ format: xml }}\n"
         ))
@@ -292,6 +300,12 @@ mod tests {
           connections.other.a: the environment has no variable `NOT_SET`
           connections.other.b: the file none cannot be read: No such file or directory (os error 2)
           connections.other.c: expected `{ env: NAME }` or `{ file: PATH }`
+          registries.a.url: expected an address as https://registry:8081, found `kafka:9092`
+          registries.a: expected `user` with `password`, or `token` alone
+          registries.b.url: credentials do not belong in an address: use `user` and `password`
+          registries.b.timeout: expected 10ms to 2m, found `1h`
+          registries.c.urls: there is no such setting; did you mean `url`?
+          registries.c: `url` is missing
           limits.memory: there is no such setting; did you mean `memory_bytes`?
           limits.component_bytes: expected a size such as 64MiB, found `64XB`
           limits.pipelines: expected a number above 0, found `-1`

@@ -3,8 +3,7 @@
 //! runtime; everything here is bounded and gives up its thread within the wait it was asked for.
 
 pub mod blackhole;
-mod dead_letter;
-pub mod dead_letter_file;
+pub mod dead_letter;
 pub mod file;
 pub mod generate;
 pub mod kafka;
@@ -12,7 +11,7 @@ pub mod local;
 pub mod memory;
 pub mod stdout;
 
-pub use dead_letter::{DeadLetter, DeadLetterWriter, Header};
+pub use dead_letter::{DeadLetter, DeadLetterReader, DeadLetterWriter, Header};
 
 use std::time::Duration;
 
@@ -146,4 +145,10 @@ pub trait Writer: Send {
 
     /// The highest barrier behind everything that is delivered. Waits at most `wait` for progress.
     fn delivered(&mut self, wait: Duration) -> Result<Option<u64>, ConnectorError>;
+
+    /// Whether a row that was refused with this code may be taken later, so that trying it again makes sense. What
+    /// does not encode never does.
+    fn may_pass(&self, _code: &str) -> bool {
+        false
+    }
 }

@@ -1,9 +1,13 @@
 //! The shapes that go over HTTP: what the admin API answers, what the command line reads. Plain data with the
 //! names of the outside. Knows nothing of how a host does its work, nor of axum.
 
+mod dead_letters;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
+
+pub use dead_letters::*;
 
 use super::Reason;
 
@@ -186,6 +190,19 @@ pub struct SourceStatus {
     /// Event time has come this far (milliseconds since 1970), where the source has event time.
     #[serde(default)]
     pub watermark_ms: Option<i64>,
+    /// Its columns: as declared, as a registry says, or as a sample showed when the pipeline was applied.
+    #[serde(default)]
+    pub columns: Vec<Column>,
+}
+
+/// A column.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type, as a specification writes it; `!` at the end: never null.
+    #[serde(rename = "type")]
+    pub of: String,
 }
 
 /// A partition and how far it is.
@@ -362,71 +379,6 @@ pub struct Swapped {
     pub noop: bool,
 }
 
-/// Bytes in JSON: as text when they are UTF-8, else in hexadecimal.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Octets {
-    /// UTF-8.
-    Text(String),
-    /// Hexadecimal.
-    Hex(String),
-}
-
-impl Octets {
-    /// The bytes in the most readable of the two forms.
-    pub fn new(bytes: &[u8]) -> Octets {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Octets::Text(text.to_owned()),
-            Err(_) => Octets::Hex(hex::encode(bytes)),
-        }
-    }
-}
-
-/// A header of a dead letter's record.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Header {
-    /// Its name.
-    pub name: String,
-    /// Its value.
-    pub value: Option<Octets>,
-}
-
-/// A record that failed, as it came in, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct DeadLetterView {
-    /// Names it within its pipeline.
-    pub id: String,
-    /// When it was set aside, milliseconds since 1970.
-    pub at_ms: u64,
-    /// The source, step or sink where it failed.
-    pub step: String,
-    /// Short and stable, for counting.
-    pub code: String,
-    /// For people.
-    pub error: String,
-    /// Topic, path or source it came from; unknown for rows made inside.
-    #[serde(default)]
-    pub topic: Option<String>,
-    /// Partition it came from.
-    #[serde(default)]
-    pub partition: Option<i32>,
-    /// Offset it came from.
-    #[serde(default)]
-    pub offset: Option<i64>,
-    /// Its timestamp, milliseconds since 1970.
-    #[serde(default)]
-    pub timestamp_ms: Option<i64>,
-    /// Its key.
-    #[serde(default)]
-    pub key: Option<Octets>,
-    /// Its value.
-    #[serde(default)]
-    pub value: Option<Octets>,
-    /// Its headers.
-    #[serde(default)]
-    pub headers: Vec<Header>,
-}
-
 /// A line that a pipeline, or a component in it, logged.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LogLine {
@@ -456,13 +408,6 @@ pub struct Components {
 pub struct Pipelines {
     /// By name.
     pub pipelines: Vec<PipelineStatus>,
-}
-
-/// Dead letters of a pipeline.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct DeadLetters {
-    /// Newest first.
-    pub dead_letters: Vec<DeadLetterView>,
 }
 
 /// Log of a pipeline.

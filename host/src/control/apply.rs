@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::api::*;
 use super::host::{Answer, Host, now_ms};
+use super::schemas::{self, Asking, pipeline_of};
 use super::{Reason, Refusal, RefusalKind};
 use crate::catalog::{Pinned, PipelineRecord, Proposal, Wanted};
 use crate::plan;
@@ -30,7 +31,7 @@ impl Host {
             ));
         }
         let parsed = spec::parse(text, Format::Auto).map_err(|e| invalid(&e))?;
-        let pipeline = parsed.pipeline;
+        let mut pipeline = parsed.pipeline;
         if let Some(name) = name.filter(|n| *n != pipeline.name) {
             let reason = format!("the address says `{name}`, the specification says `{}`", pipeline.name);
             return Err(Refusal::with_reasons(
@@ -40,21 +41,39 @@ impl Host {
             ));
         }
         let text = String::from_utf8_lossy(text).into_owned();
+        let name_there = pipeline.name.clone();
         let entry = self.shared.entry(&pipeline.name);
         let _change = entry.changing();
         let before = self.shared.catalog.pipeline(&pipeline.name).ok();
         let pins = self.pins(&pipeline, before.as_deref())?;
-        let proposal = Proposal { name: &pipeline.name, spec: &text, pins, wanted: Wanted::Running, expect };
+        let does_not_fit = |reasons| {
+            let title = format!("pipeline `{}` does not fit together", name_there);
+            Refusal::with_reasons(RefusalKind::Invalid, title, reasons)
+        };
+        let written = before.as_deref().and_then(|record| pipeline_of(record).ok());
+        let asking = Asking {
+            connections: &self.shared.connections,
+            registries: &self.shared.registries,
+            before: written.as_ref().zip(before.as_deref().map(|record| &record.schemas)),
+        };
+        let schemas = asking.sources(&mut pipeline).map_err(does_not_fit)?;
+        let mut proposal =
+            Proposal { name: &name_there, spec: &text, pins, schemas, wanted: Wanted::Running, expect };
         let rehearsed = self.shared.catalog.rehearse(proposal.clone(), now_ms())?;
         // Binds every component and types every expression: nothing is stored that could not start.
-        let job = self.shared.job(&rehearsed.record, self.bookkeeper()).map_err(|reasons| {
-            let title = format!("pipeline `{}` does not fit together", pipeline.name);
-            Refusal::with_reasons(RefusalKind::Invalid, title, reasons)
-        })?;
+        let job = self.shared.job(&rehearsed.record, self.bookkeeper()).map_err(does_not_fit)?;
+        let registered = asking.sinks(&mut pipeline, job.schemas(), dry_run).map_err(does_not_fit)?;
+        schemas::fill_in(&mut pipeline, &registered).map_err(does_not_fit)?;
+        let refused = schemas::check_codecs(&pipeline, job.schemas(), &self.shared.registries);
+        if !refused.is_empty() {
+            return Err(does_not_fit(refused));
+        }
         drop(job);
+        proposal.schemas.extend(registered);
+        let rehearsed = self.shared.catalog.rehearse(proposal.clone(), now_ms())?;
         let stored = if dry_run { rehearsed } else { self.shared.catalog.apply(proposal, now_ms())? };
         let record = &stored.record;
-        let at_rest = entry.started().is_none();
+        let at_rest = entry.started().is_none() || entry.gave_up();
         if !dry_run && record.wanted == Wanted::Running && (stored.changed || at_rest) {
             if let Some(handle) = entry.started() {
                 handle.stop();

@@ -10,6 +10,7 @@ use super::api::*;
 use super::bookkeeper::Bookkeeper;
 use super::{Reason, Refusal, RefusalKind};
 use crate::catalog::{self, Catalog, CatalogError, ComponentRecord, Described, PipelineRecord, Wanted};
+use crate::codec::registry::Registries;
 use crate::config::Config;
 use crate::connector::kafka::{Connections, EmbeddedBroker};
 use crate::runtime::Handle;
@@ -33,6 +34,7 @@ pub(super) struct Shared {
     pub catalog: Catalog,
     pub engine: wasm::Engine,
     pub connections: Connections,
+    pub registries: Registries,
     pub embedded: Option<Arc<EmbeddedBroker>>,
     pub config: Config,
     pub entries: RwLock<BTreeMap<String, Arc<Entry>>>,
@@ -43,6 +45,8 @@ pub(super) struct Shared {
 pub(super) struct Entry {
     pub change: Mutex<()>,
     pub place: Mutex<Place>,
+    /// Held while dead letters of it are run again.
+    pub replay: Mutex<()>,
 }
 
 /// What this host does with a pipeline.
@@ -68,6 +72,16 @@ impl Entry {
             Place::Started(handle) => Some(Arc::clone(handle)),
             _ => None,
         }
+    }
+
+    /// What runs, or will by itself.
+    pub fn at_work(&self) -> Option<Arc<Handle>> {
+        self.started().filter(|handle| !handle.life().snapshot().is_at_rest())
+    }
+
+    /// Whether it gave up, and runs again only when told to.
+    pub fn gave_up(&self) -> bool {
+        self.started().is_some_and(|handle| handle.life().snapshot().gave_up())
     }
 
     pub fn place(&self) -> MutexGuard<'_, Place> {
@@ -114,10 +128,15 @@ impl Host {
                 let reasons = mistakes.into_iter().map(Reason::new).collect();
                 Refusal::with_reasons(RefusalKind::Invalid, "connections with mistakes", reasons)
             })?;
+        let registries = Registries::new(&config.registries).map_err(|mistakes| {
+            let reasons = mistakes.into_iter().map(Reason::new).collect();
+            Refusal::with_reasons(RefusalKind::Invalid, "registries with mistakes", reasons)
+        })?;
         let shared = Arc::new(Shared {
             catalog,
             engine,
             connections,
+            registries,
             embedded,
             config: config.clone(),
             entries: RwLock::default(),
@@ -208,9 +227,7 @@ impl Host {
         let entry = self.known(name)?;
         let _change = entry.changing();
         let record = self.shared.catalog.want(name, Wanted::Running)?;
-        let at_rest =
-            entry.started().is_none_or(|h| h.life().snapshot().state == crate::runtime::State::Stopped);
-        if at_rest {
+        if entry.at_work().is_none() {
             self.start_record(&entry, &record)?;
         }
         self.pipeline(name)
@@ -272,11 +289,6 @@ impl Host {
 
     pub(super) fn bookkeeper(&self) -> &Bookkeeper {
         &self.bookkeeper
-    }
-
-    /// The newest dead letters of a pipeline, newest first.
-    pub fn dead_letters(&self, pipeline: &str, limit: usize) -> Answer<Vec<DeadLetterView>> {
-        self.shared.dead_letters(pipeline, limit)
     }
 
     /// The newest lines of a pipeline's log, oldest first.

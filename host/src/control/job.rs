@@ -10,11 +10,12 @@ use serde_json::Value;
 use super::Reason;
 use super::bookkeeper::{Bookkeeper, full_name};
 use super::host::Shared;
+use super::schemas::pipeline_of;
 use crate::catalog::{Pinned, PipelineRecord};
 use crate::operator::component::{StepControl, Version};
 use crate::plan::{self, BindError, Binder, Bound, Node};
 use crate::runtime::{Job, Resources, bind_native};
-use crate::spec::{self, Format, SinkConnector, SourceConnector, Step, StepKind};
+use crate::spec::{self, DeadLetterTarget, SinkConnector, SourceConnector, Step, StepKind};
 use crate::wasm;
 
 /// Partitions of a topic that the embedded broker makes.
@@ -23,7 +24,7 @@ const EMBEDDED_PARTITIONS: u32 = 2;
 impl Shared {
     /// The job of a stored (or proposed) pipeline.
     pub fn job(&self, record: &PipelineRecord, bookkeeper: &Bookkeeper) -> Result<Job, Vec<Reason>> {
-        let pipeline = parse(record)?;
+        let pipeline = pipeline_of(record)?;
         self.make_topics(&pipeline);
         let plan = plan::plan(&pipeline);
         let mut binder = Components { shared: self, record, versions: BTreeMap::new() };
@@ -38,8 +39,11 @@ impl Shared {
                 (step, Arc::new(control))
             })
             .collect();
-        let resources =
-            Resources { connections: self.connections.clone(), folder: self.folder(&record.name) };
+        let resources = Resources {
+            connections: self.connections.clone(),
+            registries: self.registries.clone(),
+            folder: self.folder(&record.name),
+        };
         Ok(Job::new(pipeline, plan, schemas, controls, resources))
     }
 
@@ -54,7 +58,11 @@ impl Shared {
             SinkConnector::Kafka(kafka) => Some((&kafka.connection, &kafka.topic)),
             _ => None,
         });
-        for (_, topic) in read.chain(written).filter(|(connection, _)| *connection == "default") {
+        let dead = match &pipeline.dead_letter {
+            DeadLetterTarget::Kafka { connection, topic } => Some((connection, topic)),
+            DeadLetterTarget::HostFile | DeadLetterTarget::File(_) => None,
+        };
+        for (_, topic) in read.chain(written).chain(dead).filter(|(connection, _)| *connection == "default") {
             if let Err(e) = broker.create_topic(topic, EMBEDDED_PARTITIONS) {
                 // The pipeline will say that the topic is not there.
                 tracing::warn!("{e}");
@@ -69,7 +77,7 @@ impl Shared {
         step: &str,
         pinned: &Pinned,
     ) -> Result<Arc<dyn Version>, Vec<Reason>> {
-        let pipeline = parse(record)?;
+        let pipeline = pipeline_of(record)?;
         let mut binder = Components { shared: self, record, versions: BTreeMap::new() };
         let schemas = plan::resolve(&plan::plan(&pipeline), &pipeline, &mut binder)
             .map_err(|errors| errors.iter().map(super::apply::reason).collect::<Vec<_>>())?;
@@ -100,12 +108,6 @@ impl Shared {
         let config: &Value = pinned.config.as_ref().unwrap_or(&step.config);
         component.bind(input, config, &step.grant, &step.limits).map_err(|e| e.reasons)
     }
-}
-
-fn parse(record: &PipelineRecord) -> Result<spec::Pipeline, Vec<Reason>> {
-    spec::parse(record.spec.as_bytes(), Format::Auto)
-        .map(|parsed| parsed.pipeline)
-        .map_err(|errors| errors.iter().map(super::apply::reason).collect())
 }
 
 /// Binds steps with the components that the record pins.

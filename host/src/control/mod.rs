@@ -5,11 +5,15 @@
 pub mod api;
 mod apply;
 mod bookkeeper;
+mod dead_letters;
 mod host;
 mod job;
 mod refusal;
+mod schemas;
 mod status;
 mod swap;
 
+pub use dead_letters::LetterQuery;
 pub use host::Host;
 pub use refusal::{Reason, Refusal, RefusalKind};
+pub use schemas::{Asking, columns};

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use super::api::*;
-use super::host::{Answer, Place, Shared, ms};
+use super::host::{Place, Shared, ms};
+use super::schemas::columns;
 use crate::catalog::{PipelineRecord, Wanted};
-use crate::connector::{self, dead_letter_file};
 use crate::runtime::{Handle, State};
-use crate::spec::{self, DeadLetterTarget, Format, SinkConnector, SourceConnector, StepKind};
+use crate::spec::{self, SinkConnector, SourceConnector, StepKind};
 
 impl Shared {
     /// What the pipeline of `record` does now.
@@ -47,49 +47,6 @@ impl Shared {
             Place::Started(handle) => started(handle, &mut status),
         }
         status
-    }
-
-    /// The newest dead letters of a pipeline, newest first.
-    pub fn dead_letters(&self, pipeline: &str, limit: usize) -> Answer<Vec<DeadLetterView>> {
-        let record = self.catalog.pipeline(pipeline)?;
-        let target = spec::parse(record.spec.as_bytes(), Format::Auto).map(|p| p.pipeline.dead_letter);
-        let path = match target {
-            Ok(DeadLetterTarget::File(path)) => path,
-            Ok(DeadLetterTarget::Kafka { connection, topic }) => {
-                return Err(super::Refusal::new(
-                    super::RefusalKind::NotInRelease,
-                    "dead letters in a topic",
-                    format!("they are in topic `{topic}` of connection `{connection}`: read them there"),
-                ));
-            }
-            Ok(DeadLetterTarget::HostFile) | Err(_) => self.folder(pipeline).join("dead-letters.jsonl"),
-        };
-        let found = dead_letter_file::newest(&path, limit).map_err(|e| {
-            super::Refusal::new(super::RefusalKind::Internal, "dead letters cannot be read", e.to_string())
-        })?;
-        Ok(found.into_iter().map(|(id, letter)| view(id, letter)).collect())
-    }
-}
-
-fn view(id: String, letter: connector::DeadLetter) -> DeadLetterView {
-    let octets = |bytes: Option<Vec<u8>>| bytes.map(|b| Octets::new(&b));
-    DeadLetterView {
-        id,
-        at_ms: letter.at_ms as u64,
-        step: letter.step,
-        code: letter.code,
-        error: letter.message,
-        topic: letter.topic,
-        partition: letter.partition,
-        offset: letter.offset,
-        timestamp_ms: letter.timestamp_ms,
-        key: octets(letter.key),
-        value: octets(letter.value).or_else(|| letter.row.map(|row| Octets::Text(row.to_string()))),
-        headers: letter
-            .headers
-            .into_iter()
-            .map(|h| Header { name: h.name, value: octets(h.value) })
-            .collect(),
     }
 }
 
@@ -159,6 +116,7 @@ fn sources(handle: &Handle) -> Vec<SourceStatus> {
                 bytes: totals.bytes,
                 decode_errors: totals.errors,
                 watermark_ms: None,
+                columns: source.schema.as_deref().map(columns).unwrap_or_default(),
             }
         })
         .collect()

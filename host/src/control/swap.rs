@@ -7,9 +7,8 @@ use std::time::Duration;
 use super::api::*;
 use super::host::{Answer, Entry, Host, now_ms};
 use super::{Reason, Refusal, RefusalKind};
-use crate::catalog::{Pinned, PipelineRecord};
+use crate::catalog::{Pinned, PipelineRecord, Wanted};
 use crate::operator::component::{ExchangeError, ExchangeState, Exchanged, StepControl, Version};
-use crate::runtime::State;
 use crate::spec::{self, Format, StepKind, nearest};
 
 /// How long the tasks of a step may take to come between two batches.
@@ -66,7 +65,9 @@ impl Host {
             // What is not durable must not run. A failure here leaves the new one until the next start.
             let _ = control.rollback(EXCHANGE_PATIENCE);
         }
-        Ok(answer(&*kept?, before.label(), found.label(), exchanged))
+        let kept = kept?;
+        self.start_with_another_component(&entry, &kept)?;
+        Ok(answer(&kept, before.label(), found.label(), exchanged))
     }
 
     /// Goes back to the component before.
@@ -100,7 +101,17 @@ impl Host {
             None => None,
         };
         let kept = self.shared.catalog.roll_back(pipeline, step, request.expect, "by hand", now_ms())?;
+        self.start_with_another_component(&entry, &kept)?;
         Ok(answer(&kept, from, to, exchanged))
+    }
+
+    /// A pipeline that gave up because too much failed begins again with what was put in its place.
+    fn start_with_another_component(&self, entry: &Entry, record: &PipelineRecord) -> Answer<()> {
+        if record.wanted == Wanted::Running && entry.gave_up() {
+            self.start_record(entry, record)
+        } else {
+            Ok(())
+        }
     }
 
     /// The component bound to what the step reads, or every reason why it does not fit.
@@ -125,11 +136,7 @@ fn answer(record: &PipelineRecord, from: String, to: String, exchanged: Option<E
 
 /// The control of a step whose pipeline is not at rest.
 fn at_work(entry: &Entry, step: &str) -> Option<Arc<StepControl>> {
-    let handle = entry.started()?;
-    if handle.life().snapshot().state == State::Stopped {
-        return None;
-    }
-    handle.job().component(step).cloned()
+    entry.at_work()?.job().component(step).cloned()
 }
 
 fn wasm_step(record: &PipelineRecord, step: &str) -> Answer<spec::Wasm> {

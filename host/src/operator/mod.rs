@@ -83,6 +83,20 @@ pub trait Operator: Send {
         Ok(())
     }
 
+    /// The component that answered last, if it is one that runs here.
+    fn component(&self) -> Option<ComponentName<'_>> {
+        None
+    }
+
     /// Nothing follows; release what is held outside.
     fn close(&mut self) {}
+}
+
+/// Names a component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ComponentName<'a> {
+    /// `name@version`.
+    pub label: &'a str,
+    /// Digest of its bytes: `sha256:…`.
+    pub digest: &'a str,
 }

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::model::{Channel, ChannelId, Fragment, Plan, Target};
 use crate::spec::{
-    Compression, DeadLetterTarget, ErrorPolicy, FileFormat, Generate, KafkaSink, KafkaSource, PORT_MAIN,
-    Partitioner, Pipeline, Sink, SinkConnector, Source, SourceConnector, Start, Step, StepKind,
-    show_duration, show_size,
+    Columns, Compression, DeadLetterTarget, Decode, ErrorPolicy, Fate, FileFormat, Generate, KafkaSink,
+    KafkaSource, PORT_MAIN, Partitioner, Pipeline, Retry, Sink, SinkConnector, Source, SourceConnector,
+    Start, Step, StepKind, ValueFormat, show_duration, show_size,
 };
 
 /// Characters of an expression that are shown.
@@ -30,7 +30,19 @@ fn source(pipeline: &Pipeline, source: &Source) -> String {
         SourceConnector::Generate(generate) => generated(generate),
         SourceConnector::Memory { name } => format!("memory {name}"),
     };
-    let _ = write!(text, ", {} columns", source.schema.fields().len());
+    if let Some(decode) = &source.decode {
+        let _ = write!(text, ", {}", decode.value.codec.name());
+    }
+    text += &match (&source.schema, &source.decode) {
+        (Some(columns), _) => format!(", {} columns", columns.fields().len()),
+        (None, Some(Decode { value: ValueFormat { columns: Columns::Inferred(sample), .. }, .. })) => {
+            format!(", columns from a sample of up to {} records", sample.records)
+        }
+        (None, decode) => {
+            let registry = decode.as_ref().and_then(|decode| decode.value.registry());
+            format!(", columns from registry {}", registry.unwrap_or_default())
+        }
+    };
     if let Some(time) = &source.event_time {
         let late = show_duration(time.out_of_order);
         let _ = write!(text, ", event time in column {}, up to {late} out of order", time.column);
@@ -139,10 +151,22 @@ fn format_name(format: FileFormat) -> &'static str {
 
 /// Said only where it is not the default.
 fn on_error(policy: ErrorPolicy) -> String {
-    match policy {
-        ErrorPolicy::DeadLetter => String::new(),
-        ErrorPolicy::Fail => ", on error fail".to_owned(),
-        ErrorPolicy::Skip => ", on error skip".to_owned(),
+    if policy == ErrorPolicy::default() {
+        return String::new();
+    }
+    let then = match policy.then {
+        Fate::DeadLetter => "dead letter",
+        Fate::Fail => "fail",
+        Fate::Skip => "skip",
+    };
+    match policy.retry {
+        None => format!(", on error {then}"),
+        Some(Retry { attempts, backoff }) => {
+            format!(
+                ", on error {attempts} more attempts after {} and longer, then {then}",
+                show_duration(backoff)
+            )
+        }
     }
 }
 

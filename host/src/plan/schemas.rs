@@ -136,7 +136,15 @@ impl<'a> Walk<'a> {
     fn node(&mut self, fragment: &Fragment, id: usize, node: &Node) {
         if let (0, Input::Source(name)) = (id, &fragment.input) {
             if let Some(source) = self.pipeline.source(name) {
-                self.know(&source.name, Ok(vec![(PORT_MAIN.to_owned(), source.schema.clone())]));
+                let known = match &source.schema {
+                    Some(columns) => Ok(vec![(PORT_MAIN.to_owned(), Arc::clone(columns))]),
+                    None => {
+                        let reason = "its columns are known once its registry or a sample has been asked";
+                        self.unchecked(format!("sources.{name}.decode"), reason.to_owned());
+                        Err(Known::Unchecked(format!("the columns of `{name}` are not known")))
+                    }
+                };
+                self.know(&source.name, known);
             }
             return;
         }

@@ -22,6 +22,14 @@ pub(super) fn check(sink: &Sink, input: &Schema) -> Vec<SpecError> {
             let expected = "a timestamp, or int64 for milliseconds since 1970";
             column("kafka.timestamp".to_owned(), name, is_time, expected);
         }
+        if let Some(name) = &kafka.tombstone {
+            column(
+                "kafka.tombstone".to_owned(),
+                name,
+                |of| *of == DataType::Boolean,
+                "a column of type bool",
+            );
+        }
         if let Partitioner::Column(name) = &kafka.partitioner {
             let expected = "a column of an integer type";
             column("kafka.partitioner.column".to_owned(), name, DataType::is_integer, expected);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -15,10 +15,11 @@ use super::input::{ChannelInput, SourceInput};
 use super::lanes::{Channels, Place, lanes, source_of};
 use super::metrics::PipelineMetrics;
 use super::native;
-use super::run::BARRIERS_AT_ONCE;
-use super::task::{Command, Event, Feed, Task};
+use super::run::{COMMANDS_AT_ONCE, Made, Signals};
+use super::task::{Event, Feed, Task};
 use super::walker::{Edge, Role, Walker, WalkerNode};
 use crate::codec::Decoder;
+use crate::codec::registry::Registries;
 use crate::connector::Partition;
 use crate::connector::kafka::Connections;
 use crate::operator::component::{ComponentOperator, StepControl};
@@ -33,6 +34,8 @@ const LOG_LINES: usize = 1000;
 pub struct Resources {
     /// Brokers by name.
     pub connections: Connections,
+    /// Schema registries by name.
+    pub registries: Registries,
     /// Folder of this pipeline's own files: progress of local sources, dead letters.
     pub folder: PathBuf,
 }
@@ -56,14 +59,11 @@ struct Log {
     lines: VecDeque<(SystemTime, String)>,
 }
 
-/// Tasks, and for those of sources the way to tell them something.
-type Tasks = (Vec<Task>, Vec<Option<Sender<Command>>>);
-
 /// What the tasks of one run share.
 struct Making<'a> {
     channels: Channels,
     events: &'a Sender<Event>,
-    cancel: &'a Arc<AtomicBool>,
+    signals: &'a Signals,
 }
 
 impl Job {
@@ -95,6 +95,15 @@ impl Job {
     /// Its specification.
     pub fn spec(&self) -> &spec::Pipeline {
         &self.spec
+    }
+
+    pub(super) fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The columns of every port.
+    pub fn schemas(&self) -> &Schemas {
+        &self.schemas
     }
 
     /// Its counters.
@@ -148,8 +157,8 @@ impl Job {
         &self,
         partitions: Vec<Partition>,
         events: &Sender<Event>,
-        cancel: &Arc<AtomicBool>,
-    ) -> Result<Tasks, String> {
+        signals: &Signals,
+    ) -> Result<Vec<Made>, String> {
         let mut by_place: BTreeMap<(String, i32), Partition> = BTreeMap::new();
         let mut numbers: BTreeMap<String, BTreeSet<i32>> = BTreeMap::new();
         for partition in partitions {
@@ -157,37 +166,39 @@ impl Job {
             by_place.insert((partition.source.clone(), partition.partition), partition);
         }
         let lanes = lanes(&self.plan, &numbers);
-        let mut making = Making { channels: Channels::new(&self.plan, &lanes), events, cancel };
-        let (mut tasks, mut commands) = (Vec::new(), Vec::new());
+        let mut making = Making { channels: Channels::new(&self.plan, &lanes), events, signals };
+        let mut made = Vec::new();
         for (id, fragment) in self.plan.fragments.iter().enumerate() {
             for &lane in &lanes[id] {
-                let (feed, command) = match source_of(&fragment.input) {
+                let source = source_of(&fragment.input);
+                let feed = match source {
                     Some(source) => {
                         let partition = by_place
                             .remove(&(source.to_owned(), lane))
                             .ok_or_else(|| format!("partition {lane} of `{source}` was given twice"))?;
-                        // Every barrier at once, the last one and the end.
-                        let (tell, told) = bounded(BARRIERS_AT_ONCE + 2);
-                        (Feed::Source(Box::new(self.source_input(partition)?), told), Some(tell))
+                        Feed::Source(Box::new(self.source_input(partition)?))
                     }
-                    None => {
-                        let receivers = making.channels.receivers((id, lane));
-                        (Feed::Channels(ChannelInput::new(receivers)), None)
-                    }
+                    None => Feed::Channels(ChannelInput::new(making.channels.receivers((id, lane)))),
                 };
-                let number = tasks.len();
-                let walker = self.walker(fragment, (id, lane), number, &mut making)?;
-                tasks.push(Task { number, feed, walker, events: making.events.clone() });
-                commands.push(command);
+                let (number, place) = (made.len(), (id, lane));
+                let walker = self.walker(fragment, place, number, &mut making)?;
+                let (tell, commands) = bounded(COMMANDS_AT_ONCE);
+                let (events, draining) = (events.clone(), Arc::clone(&signals.draining));
+                let task = Task { number, feed, commands, walker, events, draining };
+                made.push(Made { task, commands: tell, place, reads_source: source.is_some() });
             }
         }
-        Ok((tasks, commands))
+        Ok(made)
     }
 
     fn source_input(&self, partition: Partition) -> Result<SourceInput, String> {
         let name = &partition.source;
         let source = self.spec.source(name).ok_or_else(|| format!("no source `{name}`"))?;
-        let decoder = source.decode.as_ref().map(Decoder::new).transpose();
+        let decoder = source
+            .decoder
+            .as_ref()
+            .map(|decode| Decoder::new(decode, &self.resources.registries))
+            .transpose();
         let decoder = decoder.map_err(|e| format!("source `{name}`: decode: {e}"))?;
         let event_time = source
             .event_time
@@ -217,19 +228,20 @@ impl Job {
             self.name().into(),
             writer,
             Arc::clone(&self.metrics),
-            Arc::clone(making.cancel),
+            Arc::clone(&making.signals.cancel),
         );
         let events = making.events.clone();
         // Only the coordinator's own end makes this fail, and then nobody asks.
         let waiting = Box::new(move |reason| drop(events.send(Event::Waiting { task, reason })));
-        Ok(Walker::new(nodes, dead_letters, Arc::clone(making.cancel), waiting))
+        let Signals { cancel, replays, .. } = making.signals;
+        Ok(Walker::new(nodes, dead_letters, Arc::clone(replays), Arc::clone(cancel), waiting))
     }
 
     fn node(&self, node: &Node, place: Place, making: &mut Making<'_>) -> Result<WalkerNode, String> {
         let name = &node.name;
         let input = self.schemas.input(name);
         let known = || input.ok_or_else(|| format!("the columns of `{name}` are not known"));
-        let (mut component, mut port_names) = (None, Vec::new());
+        let mut port_names = Vec::new();
         let role = match node.kind {
             NodeKind::Source => Role::Pass,
             NodeKind::Union => Role::Union(Arc::clone(known()?)),
@@ -239,8 +251,6 @@ impl Job {
             }
             NodeKind::Wasm => {
                 let control = self.component(name).ok_or_else(|| format!("no component for `{name}`"))?;
-                let label = Arc::clone(control);
-                component = Some(Box::new(move || label.label()) as Box<dyn Fn() -> String + Send>);
                 port_names = control.running().output_ports().iter().map(|(name, _)| name.clone()).collect();
                 let operator = ComponentOperator::new(Arc::clone(control));
                 Role::Operator(Box::new(operator.map_err(|e| format!("step `{name}`: {e}"))?))
@@ -276,14 +286,13 @@ impl Job {
             errors,
             on_error: self.on_error(name),
             metrics: self.metrics.node(name),
-            component,
         })
     }
 
     fn on_error(&self, name: &str) -> spec::ErrorPolicy {
         let source = self.spec.source(name).map(|s| s.on_error);
         let step = self.spec.step(name).map(|s| s.on_error);
-        source.or(step).or(self.spec.sink(name).map(|s| s.on_error)).unwrap_or(spec::ErrorPolicy::Fail)
+        source.or(step).or(self.spec.sink(name).map(|s| s.on_error)).unwrap_or_default()
     }
 }
 

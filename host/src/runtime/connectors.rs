@@ -8,29 +8,24 @@ use arrow::datatypes::SchemaRef;
 
 use super::assembly::Resources;
 use super::lanes::Place;
-use crate::codec::Encoder;
+use crate::codec::{self, Encoder};
 use crate::connector::blackhole::Blackhole;
-use crate::connector::dead_letter_file::DeadLetterFile;
+use crate::connector::dead_letter::Home;
 use crate::connector::file::{FileWriter, LineReader, RowReader};
 use crate::connector::generate::GenerateReader;
-use crate::connector::kafka::{GroupSource, KafkaDeadLetters, KafkaGroup, KafkaWriter};
+use crate::connector::kafka::{GroupSource, KafkaGroup, KafkaWriter};
 use crate::connector::local::{LocalGroup, Progress};
 use crate::connector::memory::{MemoryReader, MemoryWriter};
 use crate::connector::stdout::Stdout;
 use crate::connector::{ConnectorError, DeadLetterWriter, Group, Partition, Reader, Writer};
 use crate::plan::Fragment;
-use crate::spec::{
-    Codec, DeadLetterTarget, Encode, ErrorPolicy, FileFormat, Pipeline, Sink, SinkConnector, Source,
-    SourceConnector,
-};
+use crate::spec::{Codec, Fate, FileFormat, Pipeline, Sink, SinkConnector, Source, SourceConnector};
 
 /// A group with the names of its sources.
 pub(super) type NamedGroup = (Box<dyn Group>, Vec<String>);
 
 /// How long a broker may take to say that a topic is there.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Name of the file of dead letters in a pipeline's own folder.
-pub const DEAD_LETTERS: &str = "dead-letters.jsonl";
 
 /// The groups of a pipeline, each with the names of its sources: one for each consumer group, one for all
 /// sources of this machine.
@@ -88,7 +83,10 @@ fn partitions(sources: &[Source], progress: &Progress) -> Result<Vec<Partition>,
                 let at = done(0).unwrap_or(0);
                 let reader: Box<dyn Reader> = match file.format {
                     FileFormat::Lines => Box::new(LineReader::open(&file.path, at)?),
-                    format => Box::new(RowReader::open(&file.path, format, &source.schema, at)?),
+                    format => {
+                        let columns = source.schema.as_ref().ok_or_else(|| unknown_columns(source))?;
+                        Box::new(RowReader::open(&file.path, format, columns, at)?)
+                    }
                 };
                 add(file.path.display().to_string(), 0, reader);
             }
@@ -100,6 +98,10 @@ fn partitions(sources: &[Source], progress: &Progress) -> Result<Vec<Partition>,
     Ok(partitions)
 }
 
+fn unknown_columns(source: &Source) -> ConnectorError {
+    ConnectorError::Stop(format!("the columns of source `{}` are not known", source.name))
+}
+
 /// The writer of a sink for the task at `place`.
 pub(super) fn writer(
     sink: &Sink,
@@ -109,8 +111,8 @@ pub(super) fn writer(
 ) -> Result<Box<dyn Writer>, String> {
     let named = |e: String| format!("sink `{}`: {e}", sink.name);
     let encoder = || {
-        let json = Encode::plain(Codec::Json);
-        Encoder::new(sink.encode.as_ref().unwrap_or(&json), schema).map_err(named)
+        let json = codec::Encode::plain(Codec::Json);
+        Encoder::new(sink.encoder.as_ref().unwrap_or(&json), schema).map_err(named)
     };
     Ok(match &sink.connector {
         SinkConnector::Kafka(kafka) => {
@@ -146,17 +148,8 @@ pub(super) fn needs_dead_letters(spec: &Pipeline, fragment: &Fragment) -> bool {
         let source = spec.source(&node.name).map(|s| s.on_error);
         let step = spec.step(&node.name).map(|s| s.on_error);
         let sink = spec.sink(&node.name).map(|s| s.on_error);
-        source.or(step).or(sink) == Some(ErrorPolicy::DeadLetter)
+        source.or(step).or(sink).is_some_and(|policy| policy.then == Fate::DeadLetter)
     })
-}
-
-/// Where the file of a pipeline's dead letters is; `None` when they go to a topic.
-pub fn dead_letter_path(target: &DeadLetterTarget, folder: &Path) -> Option<PathBuf> {
-    match target {
-        DeadLetterTarget::HostFile => Some(folder.join(DEAD_LETTERS)),
-        DeadLetterTarget::File(path) => Some(path.clone()),
-        DeadLetterTarget::Kafka { .. } => None,
-    }
 }
 
 /// A task's way to the dead letters.
@@ -164,11 +157,6 @@ pub(super) fn dead_letter_writer(
     spec: &Pipeline,
     resources: &Resources,
 ) -> Result<Box<dyn DeadLetterWriter>, String> {
-    if let DeadLetterTarget::Kafka { connection, topic } = &spec.dead_letter {
-        let connection = resources.connections.get(connection).map_err(|e| e.to_string())?;
-        let writer = KafkaDeadLetters::open(&connection, topic, PATIENCE);
-        return Ok(Box::new(writer.map_err(|e| format!("dead letters: {e}"))?));
-    }
-    let path = dead_letter_path(&spec.dead_letter, &resources.folder).unwrap_or_default();
-    Ok(Box::new(DeadLetterFile::open(&path).map_err(|e| e.to_string())?))
+    let home = Home::new(&spec.dead_letter, &resources.folder);
+    home.writer(&resources.connections, PATIENCE).map_err(|e| format!("dead letters: {e}"))
 }

@@ -1,5 +1,6 @@
 //! A pipeline's coordinator: one thread that joins the groups, keeps a run going between rebalances, sends
-//! barriers, commits what is complete, and restarts after a failure with growing waits.
+//! barriers, commits what is complete, and restarts after a failure with growing waits; or gives up, where too much
+//! fails for going on to make sense.
 
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -9,21 +10,26 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::assembly::Job;
 use super::life::{Life, State};
+use super::replay::{Again, Order, Outcome, UnderWay};
 use super::run::{Happened, Run};
+use super::watch::Watch;
 use crate::checkpoint::Completed;
-use crate::connector::{Commit, ConnectorError, Group, GroupEvent, Partition};
+use crate::connector::{Commit, ConnectorError, DeadLetter, Group, GroupEvent, Partition};
 use crate::supervise::{Failures, RestartPolicy};
 
 /// How long the coordinator waits for its tasks before it looks after its groups again.
 const TURN: Duration = Duration::from_millis(10);
 /// How long a commit that must be sure is tried again.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
+/// Time between barriers while somebody waits for replayed letters.
+const REPLAY_BARRIERS: Duration = Duration::from_millis(500);
 
 /// A pipeline that was started. Dropping it stops the pipeline.
 pub struct Handle {
     job: Arc<Job>,
     life: Arc<Life>,
     stop: Sender<()>,
+    orders: Sender<Order>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -33,12 +39,19 @@ impl Handle {
         let life = Arc::new(Life::default());
         life.enter(State::Starting, None);
         let (stop, stopped) = bounded(1);
-        let coordinator =
-            Coordinator { job: Arc::clone(&job), life: Arc::clone(&life), stopped, tasks_checkpoint: 1 };
+        let (orders, ordered) = bounded(1);
+        let coordinator = Coordinator {
+            job: Arc::clone(&job),
+            life: Arc::clone(&life),
+            stopped,
+            ordered,
+            replay: None,
+            tasks_checkpoint: 1,
+        };
         let thread = std::thread::Builder::new()
             .name(format!("c-{}", job.name()))
             .spawn(move || coordinator.run(policy))?;
-        Ok(Handle { job, life, stop, thread: Mutex::new(Some(thread)) })
+        Ok(Handle { job, life, stop, orders, thread: Mutex::new(Some(thread)) })
     }
 
     /// What it runs.
@@ -56,6 +69,38 @@ impl Handle {
         // Full means that it was told already.
         let _ = self.stop.try_send(());
         self.wait();
+        if self.life.snapshot().gave_up() {
+            self.life.enter(State::Stopped, None);
+        }
+    }
+
+    /// Runs dead letters of this pipeline again, each from where it failed; answers what became of them, in their
+    /// order, once everything made of them is delivered. Waits for it, also while the pipeline waits for something
+    /// itself. One call at a time.
+    ///
+    /// # Errors
+    /// Why it is not known whether they are through; all of them may be tried again.
+    pub fn replay(&self, letters: &[DeadLetter]) -> Result<Vec<Outcome>, String> {
+        let (mut outcomes, mut ready) = (Vec::with_capacity(letters.len()), Vec::new());
+        for letter in letters {
+            match Again::of(&self.job, letter) {
+                Err(reason) => outcomes.push(Some(Outcome::Skipped(reason))),
+                Ok(again) => {
+                    outcomes.push(None);
+                    ready.push(again);
+                }
+            }
+        }
+        let mut ran = Vec::new();
+        if !ready.is_empty() {
+            let (answer, answered) = bounded(1);
+            let gone = || "the pipeline stopped before they were through".to_owned();
+            self.orders.send(Order { letters: ready, answer }).map_err(|_| gone())?;
+            ran = answered.recv().map_err(|_| gone())??;
+        }
+        let mut ran = ran.into_iter();
+        let missing = || Outcome::Skipped("it was lost on its way to its task".into());
+        Ok(outcomes.into_iter().map(|known| known.or_else(|| ran.next()).unwrap_or_else(missing)).collect())
     }
 
     /// Waits until it has stopped, by itself or otherwise.
@@ -79,12 +124,17 @@ struct Coordinator {
     job: Arc<Job>,
     life: Arc<Life>,
     stopped: Receiver<()>,
+    ordered: Receiver<Order>,
+    /// Letters on their way.
+    replay: Option<UnderWay>,
     tasks_checkpoint: u64,
 }
 
 enum Ending {
     Stopped,
     SourcesEnded,
+    /// Too much fails.
+    GaveUp(String),
 }
 
 /// A group and the partitions it gave, while no run has them.
@@ -105,6 +155,11 @@ impl Coordinator {
                 Ok(Ending::Stopped) => return self.life.enter(State::Stopped, None),
                 Ok(Ending::SourcesEnded) => {
                     return self.life.enter(State::Stopped, Some("all its sources have ended".into()));
+                }
+                Ok(Ending::GaveUp(reason)) => {
+                    tracing::error!(pipeline = self.job.name(), reason, "the pipeline gave up");
+                    self.job.log(format!("gave up: {reason}"));
+                    return self.life.give_up(reason);
                 }
                 Err(reason) => {
                     let wait = failures.failed(&policy, started.elapsed());
@@ -133,6 +188,10 @@ impl Coordinator {
             .map(|(group, sources)| Membership { group, sources, assigned: false, partitions: Vec::new() })
             .collect();
         let result = self.keep_running(&mut memberships);
+        if let Some(replay) = self.replay.take() {
+            let failed = result.as_ref().err().map(String::as_str);
+            replay.give_up(failed.unwrap_or("the pipeline stopped before they were through"));
+        }
         for membership in &mut memberships {
             membership.partitions.clear();
             membership.group.leave();
@@ -142,28 +201,23 @@ impl Coordinator {
     }
 
     fn keep_running(&mut self, memberships: &mut [Membership]) -> Result<Ending, String> {
-        let mut run: Option<Run> = None;
+        let mut run: Option<(Run, Watch)> = None;
         let mut barrier_at = Instant::now();
         loop {
             if self.stopped.try_recv().is_ok() {
-                if let Some(run) = run.take() {
-                    self.drain(run, memberships)?;
-                }
+                self.end(&mut run, memberships);
                 return Ok(Ending::Stopped);
             }
             self.look_after(memberships, &mut run)?;
-            let Some(at_work) = &mut run else {
+            let Some((at_work, watch)) = &mut run else {
                 if memberships.iter().all(|m| m.assigned) {
-                    run = Some(self.start(memberships)?);
+                    run = Some((self.start(memberships)?, Watch::new(&self.job, Instant::now())));
                     barrier_at = Instant::now() + self.job.checkpoint_every();
                 }
                 continue;
             };
             match at_work.next(TURN) {
                 None => {}
-                Some(Happened::Completed(completed)) => {
-                    completed.into_iter().for_each(|c| self.commit(memberships, c, false));
-                }
                 Some(Happened::Waiting(Some(reason))) => self.life.enter(State::Paused, Some(reason)),
                 Some(Happened::Waiting(None)) => self.life.enter(State::Running, None),
                 Some(Happened::Failed(reason)) => {
@@ -171,27 +225,84 @@ impl Coordinator {
                     return Err(reason);
                 }
                 Some(Happened::SourcesEnded) => {
-                    if let Some(run) = run.take() {
+                    if let Some((run, _)) = run.take() {
                         self.drain(run, memberships)?;
                     }
                     return Ok(Ending::SourcesEnded);
                 }
+                Some(happened) => self.hear(memberships, happened, false),
             }
-            if Instant::now() >= barrier_at {
+            if let Some(reason) = watch.look(&self.job, Instant::now()) {
+                self.end(&mut run, memberships);
+                return Ok(Ending::GaveUp(reason));
+            }
+            let wanted = self.take_order(at_work);
+            if self.replay.is_some() {
+                barrier_at = barrier_at.min(Instant::now() + REPLAY_BARRIERS);
+            }
+            if wanted || Instant::now() >= barrier_at {
                 at_work.barrier();
                 barrier_at = Instant::now() + self.job.checkpoint_every();
             }
         }
     }
 
+    /// Finishes a run that nothing follows. What it cannot finish is read again after the next start.
+    fn end(&mut self, run: &mut Option<(Run, Watch)>, memberships: &mut [Membership]) {
+        if let Some((run, _)) = run.take()
+            && let Err(reason) = self.drain(run, memberships)
+        {
+            self.job.log(format!("stopped without finishing: {reason}"));
+        }
+    }
+
+    /// Puts letters on their way that somebody wants to run again. Answers whether a barrier is wanted for some.
+    fn take_order(&mut self, run: &Run) -> bool {
+        if self.replay.is_none()
+            && let Ok(order) = self.ordered.try_recv()
+        {
+            self.replay = Some(run.replay(order));
+        }
+        // Where no task took any, there is nothing to cover.
+        if let Some(replay) = self.replay.take_if(|replay| replay.is_through(0)) {
+            replay.finish();
+        }
+        self.replay.as_ref().is_some_and(|replay| replay.wants_barrier(run.next_checkpoint()))
+    }
+
+    /// A run says that checkpoints are complete, or that letters are put in.
+    fn hear(&mut self, memberships: &mut [Membership], happened: Happened, sure: bool) {
+        match happened {
+            Happened::Completed(completed) => {
+                for completed in completed {
+                    let id = completed.id;
+                    self.commit(memberships, completed, sure);
+                    if let Some(replay) = self.replay.take_if(|replay| replay.is_through(id)) {
+                        replay.finish();
+                    }
+                }
+            }
+            Happened::Replayed { task, passed } => {
+                if let Some(replay) = &mut self.replay {
+                    replay.put_in(task, passed);
+                }
+            }
+            Happened::Waiting(_) | Happened::Failed(_) | Happened::SourcesEnded => {}
+        }
+    }
+
     /// Drives every group; on a revocation finishes and commits first.
-    fn look_after(&mut self, memberships: &mut [Membership], run: &mut Option<Run>) -> Result<(), String> {
+    fn look_after(
+        &mut self,
+        memberships: &mut [Membership],
+        run: &mut Option<(Run, Watch)>,
+    ) -> Result<(), String> {
         let wait = if run.is_some() { Duration::ZERO } else { TURN };
         for index in 0..memberships.len() {
             match memberships[index].group.poll(wait) {
                 Ok(None) => {}
                 Ok(Some(GroupEvent::Assigned(partitions))) => {
-                    if let Some(run) = run.take() {
+                    if let Some((run, _)) = run.take() {
                         self.drain(run, memberships)?;
                     }
                     memberships[index].assigned = true;
@@ -199,7 +310,7 @@ impl Coordinator {
                 }
                 Ok(Some(GroupEvent::Revoked)) => {
                     self.job.log("partitions are being moved: finishing what was read".into());
-                    if let Some(run) = run.take() {
+                    if let Some((run, _)) = run.take() {
                         self.drain(run, memberships)?;
                     }
                     let membership = &mut memberships[index];
@@ -229,7 +340,7 @@ impl Coordinator {
     /// Finishes a run and gives its partitions back to their groups.
     fn drain(&mut self, run: Run, memberships: &mut [Membership]) -> Result<(), String> {
         self.tasks_checkpoint = run.next_checkpoint() + 1;
-        let partitions = run.drain(|completed| self.commit(memberships, completed, true))?;
+        let partitions = run.drain(|happened| self.hear(memberships, happened, true))?;
         for partition in partitions {
             if let Some(m) = memberships.iter_mut().find(|m| m.sources.contains(&partition.source)) {
                 m.partitions.push(partition);

@@ -9,8 +9,17 @@ use super::metrics::PipelineMetrics;
 use super::walker::TaskError;
 use crate::batch::{Batch, RawRecords};
 use crate::codec::RecordError;
+use crate::connector::dead_letter::{row_as_json, row_to_ipc};
 use crate::connector::{ConnectorError, DeadLetter, DeadLetterWriter, Header};
-use crate::operator::RowError;
+use crate::operator::{ComponentName, RowError};
+
+/// Who refused something, after how many attempts.
+pub(super) struct Refused<'a> {
+    /// Source, step or sink.
+    pub place: &'a str,
+    pub component: Option<ComponentName<'a>>,
+    pub attempts: u32,
+}
 
 /// One task's way to the dead letters.
 pub(super) struct DeadLetters {
@@ -31,37 +40,28 @@ impl DeadLetters {
         DeadLetters { pipeline, writer, metrics, cancel }
     }
 
-    /// A record of `source` that did not decode.
-    pub fn record(&mut self, source: &str, raw: &RawRecords, error: &RecordError) -> Result<(), TaskError> {
-        let mut letter = DeadLetter {
-            step: source.to_owned(),
-            code: error.code.to_owned(),
-            message: error.message.clone(),
-            ..DeadLetter::default()
-        };
+    /// A record that did not decode.
+    pub fn record(
+        &mut self,
+        by: &Refused<'_>,
+        raw: &RawRecords,
+        error: &RecordError,
+    ) -> Result<(), TaskError> {
+        let mut letter = letter(by, error.code, &error.message);
         quote(&mut letter, raw, error.index as usize);
         self.put(letter)
     }
 
-    /// A row that `step` refused.
-    pub fn row(
-        &mut self,
-        step: &str,
-        component: Option<&str>,
-        batch: &Batch,
-        error: &RowError,
-    ) -> Result<(), TaskError> {
-        let mut letter = DeadLetter {
-            step: step.to_owned(),
-            component: component.map(str::to_owned),
-            code: error.code.to_string(),
-            message: error.message.clone(),
-            ..DeadLetter::default()
-        };
+    /// A row that was refused.
+    pub fn row(&mut self, by: &Refused<'_>, batch: &Batch, error: &RowError) -> Result<(), TaskError> {
+        let mut letter = letter(by, &error.code, &error.message);
         let row = error.row as usize;
+        let ipc = row_to_ipc(&batch.rows, row);
+        letter.row_ipc =
+            Some(ipc.map_err(|e| TaskError::Failed(format!("`{}`: a dead letter: {e}", by.place)))?);
         match batch.origin.as_ref().and_then(|o| o.record_of(row).map(|record| (o, record))) {
             Some((origin, record)) => quote(&mut letter, &origin.records, record),
-            None => letter.row = Some(row_as_json(batch, row)),
+            None => letter.row = Some(row_as_json(&batch.rows, row)),
         }
         self.put(letter)
     }
@@ -124,6 +124,18 @@ pub(super) fn record_place(raw: &RawRecords, record: usize) -> String {
     format!("{}[{}]@{}", raw.topic, raw.partition, raw.records()[record].offset)
 }
 
+fn letter(by: &Refused<'_>, code: &str, message: &str) -> DeadLetter {
+    DeadLetter {
+        step: by.place.to_owned(),
+        component: by.component.map(|c| c.label.to_owned()),
+        digest: by.component.map(|c| c.digest.to_owned()),
+        code: code.to_owned(),
+        message: message.to_owned(),
+        attempts: by.attempts,
+        ..DeadLetter::default()
+    }
+}
+
 fn quote(letter: &mut DeadLetter, raw: &RawRecords, record: usize) {
     letter.topic = Some(raw.topic.to_string());
     letter.partition = Some(raw.partition);
@@ -135,15 +147,4 @@ fn quote(letter: &mut DeadLetter, raw: &RawRecords, record: usize) {
         .headers(record)
         .map(|(name, value)| Header { name: name.into_owned(), value: value.map(<[u8]>::to_vec) })
         .collect();
-}
-
-/// A row as JSON, for rows that no record is known of; its debug form where JSON cannot say it.
-fn row_as_json(batch: &Batch, row: usize) -> serde_json::Value {
-    let row = batch.rows.slice(row, 1);
-    let mut writer = arrow::json::LineDelimitedWriter::new(Vec::new());
-    let written = writer.write(&row).and_then(|()| writer.finish());
-    match written.ok().and_then(|()| serde_json::from_slice(&writer.into_inner()).ok()) {
-        Some(json) => json,
-        None => serde_json::Value::String(format!("{:?}", row.columns())),
-    }
 }

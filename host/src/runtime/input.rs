@@ -9,14 +9,12 @@ use arrow::compute;
 use arrow::datatypes::DataType;
 use crossbeam_channel::{Receiver, Select};
 
-use super::dead_letters::record_place;
 use super::metrics::PipelineMetrics;
 use super::walker::{TaskError, Walker};
-use crate::batch::{Batch, Message, Parents};
+use crate::batch::{Batch, Message, Parents, RawRecords};
 use crate::checkpoint::{Aligned, Alignment};
 use crate::codec::{Decoded, Decoder};
 use crate::connector::{Commit, ConnectorError, Partition, Read, ReadLimits};
-use crate::spec::ErrorPolicy;
 use crate::time::{BoundedOutOfOrder, WatermarkMerge};
 
 /// The most bytes of records in one batch.
@@ -44,6 +42,8 @@ pub(super) struct SourceInput {
     event_time: Option<(String, BoundedOutOfOrder)>,
     batch_rows: usize,
     metrics: Arc<PipelineMetrics>,
+    /// Read, but not decoded yet: the registry of its schemas does not answer.
+    undecoded: Option<Arc<RawRecords>>,
 }
 
 impl SourceInput {
@@ -54,7 +54,7 @@ impl SourceInput {
         batch_rows: usize,
         metrics: Arc<PipelineMetrics>,
     ) -> Self {
-        SourceInput { partition, decoder, event_time, batch_rows, metrics }
+        SourceInput { partition, decoder, event_time, batch_rows, metrics, undecoded: None }
     }
 
     /// Where to go on from, for a commit.
@@ -63,13 +63,22 @@ impl SourceInput {
             source: self.partition.source.clone(),
             topic: self.partition.topic.clone(),
             partition: self.partition.partition,
-            offset: self.partition.reader.position(),
+            offset: self.position(),
         }
+    }
+
+    /// The first record that has not gone through.
+    fn position(&self) -> i64 {
+        let first = self.undecoded.as_ref().and_then(|raw| raw.records().first());
+        first.map_or_else(|| self.partition.reader.position(), |record| record.offset)
     }
 
     /// Reads once, waiting at most `wait`, and sends what came through `walker`.
     pub fn turn(&mut self, walker: &mut Walker, wait: Duration) -> Result<Turn, TaskError> {
         let limits = ReadLimits { records: self.batch_rows, bytes: BATCH_BYTES, wait };
+        if let Some(raw) = self.undecoded.take() {
+            return self.records(walker, raw);
+        }
         match self.partition.reader.read(limits) {
             Ok(Read::Idle) => {
                 self.note();
@@ -82,21 +91,7 @@ impl SourceInput {
             }
             Ok(Read::Records(raw)) => {
                 walker.root().metrics.took(raw.len(), raw.byte_len());
-                let Some(decoder) = &mut self.decoder else {
-                    return Err(self.failed("it reads bytes but has no `decode`"));
-                };
-                let started = std::time::Instant::now();
-                let Decoded { rows, records, errors } = decoder.decode(&raw);
-                walker.root().metrics.worked(started.elapsed());
-                let raw = Arc::new(raw);
-                for error in &errors {
-                    self.refused(walker, &raw, error)?;
-                }
-                let parents = match records {
-                    Some(records) => Parents::Each(records.into()),
-                    None => Parents::Run { first: 0 },
-                };
-                self.send(walker, Batch::decoded(rows, raw, parents))?;
+                return self.records(walker, Arc::new(raw));
             }
             Err(ConnectorError::Retry(reason)) => return Ok(Turn::Waiting(reason)),
             Err(ConnectorError::Stop(reason)) => return Err(self.failed(&reason)),
@@ -105,9 +100,43 @@ impl SourceInput {
         Ok(Turn::Worked)
     }
 
+    fn records(&mut self, walker: &mut Walker, raw: Arc<RawRecords>) -> Result<Turn, TaskError> {
+        if let Some(reason) = self.decode(walker, &raw)? {
+            self.undecoded = Some(raw);
+            return Ok(Turn::Waiting(format!("source `{}`: {reason}", self.partition.source)));
+        }
+        self.note();
+        Ok(Turn::Worked)
+    }
+
+    /// Decodes records and sends their rows on; also those of a dead letter, which count as read long ago. Answers
+    /// why nothing can be decoded now, if so: then nothing was.
+    pub fn decode(
+        &mut self,
+        walker: &mut Walker,
+        raw: &Arc<RawRecords>,
+    ) -> Result<Option<String>, TaskError> {
+        let Some(decoder) = &mut self.decoder else {
+            return Err(self.failed("it reads bytes but has no `decode`"));
+        };
+        let started = std::time::Instant::now();
+        let Decoded { rows, records, errors } = match decoder.decode(raw) {
+            Ok(decoded) => decoded,
+            Err(unavailable) => return Ok(Some(unavailable.to_string())),
+        };
+        walker.root().metrics.worked(started.elapsed());
+        walker.undecodable(raw, &errors)?;
+        let parents = match records {
+            Some(records) => Parents::Each(records.into()),
+            None => Parents::Run { first: 0 },
+        };
+        self.send(walker, Batch::decoded(rows, Arc::clone(raw), parents))?;
+        Ok(None)
+    }
+
     fn note(&self) {
         let reader = &self.partition.reader;
-        self.metrics.at(&self.partition.source, self.partition.partition, reader.position(), reader.lag());
+        self.metrics.at(&self.partition.source, self.partition.partition, self.position(), reader.lag());
     }
 
     fn send(&mut self, walker: &mut Walker, batch: Batch) -> Result<(), TaskError> {
@@ -125,25 +154,6 @@ impl SourceInput {
             walker.watermark(ms)?;
         }
         Ok(())
-    }
-
-    fn refused(
-        &self,
-        walker: &mut Walker,
-        raw: &crate::batch::RawRecords,
-        error: &crate::codec::RecordError,
-    ) -> Result<(), TaskError> {
-        walker.root().metrics.refused(1);
-        match walker.root().on_error {
-            ErrorPolicy::Skip => Ok(()),
-            ErrorPolicy::DeadLetter => walker.dead_letters().record(&self.partition.source, raw, error),
-            ErrorPolicy::Fail => Err(self.failed(&format!(
-                "record {} does not decode: {} ({}); its on_error is `fail`",
-                record_place(raw, error.index as usize),
-                error.message,
-                error.code
-            ))),
-        }
     }
 
     fn failed(&self, reason: &str) -> TaskError {

@@ -13,7 +13,7 @@ pub enum State {
     Running,
     /// It waits for something outside (a broker that is down), losing nothing.
     Paused,
-    /// It failed and will start again by itself after a backoff.
+    /// It failed: it will start again by itself after a backoff, or it gave up and starts when told to.
     Failed,
     /// It ended or was stopped; it starts only when told to.
     Stopped,
@@ -55,8 +55,20 @@ pub struct Snapshot {
     pub since: SystemTime,
     /// Restarts after failures.
     pub restarts: u64,
-    /// When it starts again, for `Failed`.
+    /// When it starts again, for `Failed`; `None` when it gave up.
     pub retry_in: Option<Duration>,
+}
+
+impl Snapshot {
+    /// It failed and does not start again by itself.
+    pub fn gave_up(&self) -> bool {
+        self.state == State::Failed && self.retry_in.is_none()
+    }
+
+    /// Nothing of it runs or will by itself.
+    pub fn is_at_rest(&self) -> bool {
+        self.state == State::Stopped || self.gave_up()
+    }
 }
 
 /// A pipeline's life, shared between its coordinator and those who ask.
@@ -86,22 +98,30 @@ impl Life {
     }
 
     pub(super) fn enter(&self, next: State, reason: Option<String>) {
+        self.change(next, reason, None);
+    }
+
+    /// It failed and starts again after a while.
+    pub(super) fn failed(&self, reason: String, retry_in: Duration) {
+        self.change(State::Failed, Some(reason), Some(Instant::now() + retry_in));
+    }
+
+    /// It failed and starts again when told to.
+    pub(super) fn give_up(&self, reason: String) {
+        self.change(State::Failed, Some(reason), None);
+    }
+
+    fn change(&self, next: State, reason: Option<String>, retry_at: Option<Instant>) {
         let mut guard = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let (life, retry_at) = &mut *guard;
+        let (life, at) = &mut *guard;
         debug_assert!(life.state.may_become(next), "{:?} may not become {next:?}", life.state);
         if life.state != next {
             life.since = SystemTime::now();
             life.state = next;
         }
+        life.restarts += u64::from(retry_at.is_some());
         life.reason = reason;
-        *retry_at = None;
-    }
-
-    pub(super) fn failed(&self, reason: String, retry_in: Duration) {
-        self.enter(State::Failed, Some(reason));
-        let mut guard = self.0.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        guard.0.restarts += 1;
-        guard.1 = Some(Instant::now() + retry_in);
+        *at = retry_at;
     }
 }
 
@@ -115,5 +135,20 @@ mod tests {
         assert!(Stopped.may_become(Starting) && !Stopped.may_become(Running));
         assert!(Failed.may_become(Starting) && Failed.may_become(Stopped) && !Failed.may_become(Running));
         assert!(Running.may_become(Paused) && Paused.may_become(Running) && Running.may_become(Stopped));
+    }
+
+    #[test]
+    fn one_that_gave_up_is_at_rest_and_one_that_tries_again_is_not() {
+        let life = Life::default();
+        life.enter(State::Starting, None);
+        life.failed("no broker".into(), Duration::from_secs(60));
+        let found = life.snapshot();
+        assert!(!found.is_at_rest() && found.restarts == 1 && found.retry_in > Some(Duration::from_secs(50)));
+        life.enter(State::Starting, None);
+        life.give_up("too much failed".into());
+        let found = life.snapshot();
+        assert!(found.gave_up() && found.is_at_rest() && found.restarts == 1);
+        life.enter(State::Stopped, None);
+        assert!(life.snapshot().is_at_rest() && !life.snapshot().gave_up());
     }
 }

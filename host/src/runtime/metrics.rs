@@ -1,9 +1,11 @@
 //! Counters of a running pipeline: plain atomics, shared by its tasks, read by whoever asks.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use crate::supervise::Failed;
 
 /// Counters of one source, step or sink over all its tasks.
 #[derive(Debug, Default)]
@@ -13,7 +15,15 @@ pub struct NodeMetrics {
     bytes: AtomicU64,
     errors: AtomicU64,
     busy_ns: AtomicU64,
+    /// Failures by code since they were last taken, each with an example.
+    failed: Mutex<BTreeMap<String, Failed>>,
 }
+
+/// Codes that are told apart between two looks; guests may make up any number.
+const MOST_CODES: usize = 16;
+const OTHER_CODES: &str = "others";
+/// Characters of an example.
+const EXAMPLE_CHARS: usize = 300;
 
 /// A reading of [`NodeMetrics`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +52,32 @@ impl NodeMetrics {
 
     pub(super) fn refused(&self, rows: usize) {
         self.errors.fetch_add(rows as u64, Relaxed);
+    }
+
+    /// Records or rows that failed for good and count against the pipeline's error limit, by code.
+    pub(super) fn failed<'a, E: 'a>(
+        &self,
+        failed: impl Iterator<Item = (&'a str, &'a E)>,
+        example: impl Fn(&E) -> String,
+    ) {
+        let mut by_code = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        for (code, error) in failed {
+            let known = by_code.contains_key(code) || by_code.len() < MOST_CODES;
+            let code = if known { code } else { OTHER_CODES };
+            if let Some(failed) = by_code.get_mut(code) {
+                failed.count += 1;
+            } else {
+                let example = example(error).chars().take(EXAMPLE_CHARS).collect();
+                by_code.insert(code.to_owned(), Failed { code: code.to_owned(), count: 1, example });
+            }
+        }
+    }
+
+    /// The failures since this was last called.
+    pub(super) fn take_failed(&self) -> Vec<Failed> {
+        std::mem::take(&mut *self.failed.lock().unwrap_or_else(PoisonError::into_inner))
+            .into_values()
+            .collect()
     }
 
     pub(super) fn worked(&self, time: Duration) {

@@ -19,12 +19,18 @@ mod lanes;
 mod life;
 mod metrics;
 mod native;
+mod refused;
+mod replay;
+mod retries;
 mod run;
 mod task;
+mod under_replay;
 mod walker;
+mod watch;
 
 pub use assembly::{Job, Resources};
 pub use coordinator::Handle;
 pub use life::{Life, Snapshot, State};
 pub use metrics::{NodeMetrics, NodeTotals, PipelineMetrics, SourceTotals};
 pub use native::bind_native;
+pub use replay::Outcome;

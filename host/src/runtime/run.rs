@@ -9,14 +9,19 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use super::assembly::Job;
+use super::lanes::Place;
+use super::replay::{Door, Order, UnderWay};
 use super::task::{Command, Event, Task};
+use super::under_replay::UnderReplay;
 use super::walker::TaskError;
 use crate::checkpoint::{Completed, Tracker};
 use crate::connector::{Commit, Partition};
 
 /// Barriers that may be on their way at once: with more, the outside is slower than the interval and another
 /// barrier would only wait behind them.
-pub(super) const BARRIERS_AT_ONCE: usize = 4;
+const BARRIERS_AT_ONCE: usize = 4;
+/// Commands that may wait for a task: every barrier at once, the last one, the end, and letters to replay.
+pub(super) const COMMANDS_AT_ONCE: usize = BARRIERS_AT_ONCE + 3;
 /// A guest that does not return is ended by its batch timeout; this is how long a drain waits for everything.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// Stack of a task: wasm runs on it beside the host's own frames.
@@ -29,6 +34,13 @@ pub(super) enum Happened {
     Completed(Vec<Completed<Commit>>),
     /// Every source has ended.
     SourcesEnded,
+    /// A task has put its dead letters in, after the barrier `passed`.
+    Replayed {
+        /// The task.
+        task: usize,
+        /// The last barrier before.
+        passed: u64,
+    },
     /// What some task waits for; `None` when none does any more.
     Waiting(Option<String>),
     /// A task failed.
@@ -40,14 +52,34 @@ pub(super) struct Run {
     tasks: Vec<Slot>,
     events: Receiver<Event>,
     tracker: Tracker<Commit>,
-    cancel: Arc<AtomicBool>,
+    signals: Signals,
     returned: Vec<Partition>,
+}
+
+/// What all tasks of a run look at.
+#[derive(Clone, Default)]
+pub(super) struct Signals {
+    /// Give up.
+    pub cancel: Arc<AtomicBool>,
+    /// The end is near: settle what waits.
+    pub draining: Arc<AtomicBool>,
+    /// Dead letters on their way.
+    pub replays: Arc<UnderReplay>,
+}
+
+/// A task made and not started, and how to reach it.
+pub(super) struct Made {
+    pub task: Task,
+    pub commands: Sender<Command>,
+    pub place: Place,
+    pub reads_source: bool,
 }
 
 struct Slot {
     thread: Option<JoinHandle<()>>,
-    /// For source tasks.
-    commands: Option<Sender<Command>>,
+    commands: Sender<Command>,
+    place: Place,
+    reads_source: bool,
     ended: bool,
     waiting: Option<String>,
     exited: bool,
@@ -56,17 +88,19 @@ struct Slot {
 impl Run {
     /// Starts the tasks of `job` for `partitions`; checkpoints count from `first_checkpoint`.
     pub fn start(job: &Job, partitions: Vec<Partition>, first_checkpoint: u64) -> Result<Run, String> {
-        let cancel = Arc::new(AtomicBool::new(false));
+        let signals = Signals::default();
         let (sender, events) = bounded(1024);
-        let (tasks, commands) = job.tasks(partitions, &sender, &cancel)?;
-        let tracker = Tracker::new(0..tasks.len(), first_checkpoint);
-        let mut run = Run { tasks: Vec::new(), events, tracker, cancel, returned: Vec::new() };
-        for (task, commands) in tasks.into_iter().zip(commands) {
+        let made = job.tasks(partitions, &sender, &signals)?;
+        let tracker = Tracker::new(0..made.len(), first_checkpoint);
+        let mut run = Run { tasks: Vec::new(), events, tracker, signals, returned: Vec::new() };
+        for Made { task, commands, place, reads_source } in made {
             let thread = spawn(job, task);
             let failed = thread.as_ref().err().map(ToString::to_string);
             run.tasks.push(Slot {
                 thread: thread.ok(),
                 commands,
+                place,
+                reads_source,
                 ended: false,
                 waiting: None,
                 exited: failed.is_some(),
@@ -93,19 +127,32 @@ impl Run {
     pub fn barrier(&mut self) {
         if self.tracker.pending() < BARRIERS_AT_ONCE && self.has_sources() {
             let id = self.tracker.begin();
-            self.command(Command::Barrier(id));
+            self.command(|| Command::Barrier(id));
         }
     }
 
     fn has_sources(&self) -> bool {
-        self.tasks.iter().any(|t| t.commands.is_some())
+        self.tasks.iter().any(|t| t.reads_source)
     }
 
-    fn command(&self, command: Command) {
-        for commands in self.tasks.iter().filter_map(|t| t.commands.as_ref()) {
-            // Room for every barrier at once and the end; a task that is gone has said so by its exit.
-            let _ = commands.try_send(command);
+    fn command(&self, command: impl Fn() -> Command) {
+        for task in self.tasks.iter().filter(|t| t.reads_source) {
+            // There is room for all that may be sent; a task that is gone has said so by its exit.
+            let _ = task.commands.try_send(command());
         }
+    }
+
+    /// Gives dead letters to the tasks. One order at a time.
+    pub fn replay(&self, order: Order) -> UnderWay {
+        let at_work = self.tasks.iter().enumerate().filter(|(_, task)| !task.exited);
+        let doors: Vec<Door> =
+            at_work.map(|(task, slot)| Door { task, fragment: slot.place.0, lane: slot.place.1 }).collect();
+        let (under_way, dealt) = UnderWay::deal(order, &doors, &self.signals.replays);
+        for (task, letters) in dealt {
+            // As above.
+            let _ = self.tasks[task].commands.try_send(Command::Replay(letters));
+        }
+        under_way
     }
 
     /// Waits at most `wait` for something to happen.
@@ -118,13 +165,14 @@ impl Run {
 
     fn digest(&mut self, event: Event) -> Option<Happened> {
         match event {
-            Event::Acknowledged { task, id, commit } => {
-                let completed = self.tracker.acknowledge(task, id, commit);
+            Event::Acknowledged { task, of } => {
+                let completed = self.tracker.acknowledge(task, of);
                 (!completed.is_empty()).then_some(Happened::Completed(completed))
             }
+            Event::Replayed { task, passed } => Some(Happened::Replayed { task, passed }),
             Event::SourceEnded { task } => {
                 self.tasks[task].ended = true;
-                let all = self.tasks.iter().all(|t| t.commands.is_none() || t.ended);
+                let all = self.tasks.iter().all(|t| !t.reads_source || t.ended);
                 all.then_some(Happened::SourcesEnded)
             }
             Event::Waiting { task, reason } => {
@@ -142,23 +190,34 @@ impl Run {
         }
     }
 
-    /// Ends gracefully: a last barrier, then the end; `commit` is called for every checkpoint that completes.
-    /// Answers the partitions, or why it had to give up (then nothing after the last commit counts).
-    pub fn drain(mut self, mut commit: impl FnMut(Completed<Commit>)) -> Result<Vec<Partition>, String> {
+    /// Ends gracefully: rows that wait for another attempt get through, then a last barrier, then the end. `hear` is
+    /// told of every checkpoint that completes and of letters that were put in. Answers the partitions, or why it
+    /// had to give up (then nothing after the last commit counts).
+    pub fn drain(mut self, mut hear: impl FnMut(Happened)) -> Result<Vec<Partition>, String> {
+        let mut missing = None;
         if self.has_sources() {
+            self.signals.draining.store(true, Relaxed);
             let id = self.tracker.begin();
-            self.command(Command::Barrier(id));
-            self.command(Command::Finish);
+            missing = Some(id);
+            self.command(|| Command::Barrier(id));
+            self.command(|| Command::Finish);
         }
         let until = Instant::now() + DRAIN_TIMEOUT;
         while self.tasks.iter().any(|t| !t.exited) {
             match self.next(Duration::from_millis(50)) {
-                Some(Happened::Completed(completed)) => completed.into_iter().for_each(&mut commit),
                 Some(Happened::Failed(reason)) => {
                     self.cancel();
                     return Err(reason);
                 }
-                _ => {}
+                Some(happened) => {
+                    if let Happened::Completed(completed) = &happened
+                        && completed.iter().any(|c| Some(c.id) >= missing)
+                    {
+                        missing = None;
+                    }
+                    hear(happened);
+                }
+                None => {}
             }
             if Instant::now() > until {
                 self.cancel();
@@ -169,12 +228,17 @@ impl Run {
             }
         }
         self.join();
-        Ok(std::mem::take(&mut self.returned))
+        match missing {
+            None => Ok(std::mem::take(&mut self.returned)),
+            Some(_) => {
+                Err("the last checkpoint did not complete; what was not confirmed is read again".into())
+            }
+        }
     }
 
     /// Ends at once: nothing more is committed.
     pub fn cancel(&mut self) {
-        self.cancel.store(true, Relaxed);
+        self.signals.cancel.store(true, Relaxed);
         while self.tasks.iter().any(|t| !t.exited) {
             let _ = self.next(Duration::from_millis(50));
         }

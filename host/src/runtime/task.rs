@@ -1,14 +1,19 @@
-//! The loop of one task: take a turn at the input, exchange components between batches, pass barriers on, and
-//! acknowledge a barrier once everything before it has reached the outside.
+//! The loop of one task: take a turn at the input, try rows again that wait for it, put dead letters in, exchange
+//! components between batches, pass barriers on, and acknowledge a barrier once everything before it has reached
+//! the outside.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender};
 
 use super::input::{ChannelInput, SourceInput, Turn};
+use super::replay::Again;
 use super::walker::{TaskError, Walker};
+use crate::checkpoint::Acknowledgement;
 use crate::connector::{Commit, Partition};
 
 /// How long a turn waits when nothing is outstanding.
@@ -17,20 +22,25 @@ const WAIT: Duration = Duration::from_millis(20);
 const BUSY_WAIT: Duration = Duration::from_millis(2);
 /// Pause before the outside is asked again when it is not there.
 const OUTSIDE_WAIT: Duration = Duration::from_millis(200);
+/// Time that dead letters may take of one turn.
+const REPLAY_TURN: Duration = Duration::from_millis(5);
 
-/// What the coordinator tells a source task.
-#[derive(Clone, Copy, Debug)]
+/// What the coordinator tells a task.
 pub(super) enum Command {
-    /// Send this barrier.
+    /// To a source: send this barrier.
     Barrier(u64),
-    /// Send an end and stop, once all barriers are acknowledged.
+    /// To a source: send an end and stop, once all barriers are acknowledged.
     Finish,
+    /// Put these dead letters in, each where it failed, and say when that is done.
+    Replay(Vec<Again>),
 }
 
 /// What a task tells the coordinator.
 pub(super) enum Event {
-    /// Everything before the barrier is done; a source adds where to go on from.
-    Acknowledged { task: usize, id: u64, commit: Option<Commit> },
+    /// Everything before the barrier is done; a source notes where to go on from.
+    Acknowledged { task: usize, of: Acknowledgement<Commit> },
+    /// All dead letters it was given are put in, after the barrier `passed`.
+    Replayed { task: usize, passed: u64 },
     /// The source has nothing more.
     SourceEnded { task: usize },
     /// The outside is not there (`Some`) or is there again (`None`).
@@ -41,7 +51,7 @@ pub(super) enum Event {
 
 /// What feeds the task.
 pub(super) enum Feed {
-    Source(Box<SourceInput>, Receiver<Command>),
+    Source(Box<SourceInput>),
     Channels(ChannelInput),
 }
 
@@ -49,12 +59,22 @@ pub(super) enum Feed {
 pub(super) struct Task {
     pub number: usize,
     pub feed: Feed,
+    pub commands: Receiver<Command>,
     pub walker: Walker,
     pub events: Sender<Event>,
+    /// The run is about to end: rows that wait for another attempt get through before the last barrier, or nobody
+    /// would know of them any more.
+    pub draining: Arc<AtomicBool>,
 }
 
+#[derive(Default)]
 struct Progress {
-    outstanding: VecDeque<(u64, Option<Commit>)>,
+    /// Received and not obeyed yet.
+    command: Option<Command>,
+    outstanding: VecDeque<Acknowledgement<Commit>>,
+    letters: VecDeque<Again>,
+    /// A barrier that has come on every input and is not passed on yet.
+    barrier: Option<u64>,
     finishing: bool,
     ended: bool,
     waiting: bool,
@@ -68,10 +88,10 @@ impl Task {
             let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
             Err(TaskError::Failed(format!("a defect in the host: a task panicked: {text}")))
         });
-        let Task { number, feed, walker, events } = self;
+        let Task { number, feed, walker, events, .. } = self;
         drop(walker);
         let partition = match feed {
-            Feed::Source(source, _) => Some(source.partition),
+            Feed::Source(source) => Some(source.partition),
             Feed::Channels(_) => None,
         };
         // Nobody listens any more only when the coordinator itself is gone.
@@ -79,43 +99,105 @@ impl Task {
     }
 
     fn work(&mut self) -> Result<(), TaskError> {
-        let mut progress =
-            Progress { outstanding: VecDeque::new(), finishing: false, ended: false, waiting: false };
+        let mut progress = Progress::default();
         loop {
             self.walker.check_cancelled()?;
+            self.walker.try_again(Instant::now())?;
             self.obey(&mut progress)?;
             self.acknowledge(&mut progress)?;
             if progress.finishing && progress.outstanding.is_empty() {
                 return Ok(());
             }
             self.walker.between_batches()?;
-            let wait = if progress.outstanding.is_empty() { WAIT } else { BUSY_WAIT };
-            if progress.finishing || progress.ended {
+            self.put_in(&mut progress)?;
+            let full = self.walker.retries.is_full() || self.is_settling();
+            if full || progress.finishing || progress.ended {
                 std::thread::sleep(BUSY_WAIT);
                 continue;
             }
+            let wait = self.patience(&progress);
             let turn = match &mut self.feed {
-                Feed::Source(source, _) => source.turn(&mut self.walker, wait)?,
+                Feed::Source(source) => source.turn(&mut self.walker, wait)?,
                 Feed::Channels(channels) => channels.turn(&mut self.walker, wait)?,
             };
             self.take(turn, &mut progress)?;
         }
     }
 
-    /// What the coordinator wants of a source.
+    /// How long the input may be waited for.
+    fn patience(&self, progress: &Progress) -> Duration {
+        if !progress.letters.is_empty() {
+            return Duration::ZERO;
+        }
+        let wait = if progress.outstanding.is_empty() { WAIT } else { BUSY_WAIT };
+        let due = self.walker.retries.next_due();
+        due.map_or(wait, |due| wait.min(due.saturating_duration_since(Instant::now())))
+    }
+
+    /// Whether rows that wait for another attempt have to get through before anything else.
+    fn is_settling(&self) -> bool {
+        self.draining.load(Relaxed) && !self.walker.retries.is_empty()
+    }
+
+    /// What the coordinator wants, and a barrier that came by the channels.
     fn obey(&mut self, progress: &mut Progress) -> Result<(), TaskError> {
-        let Feed::Source(source, commands) = &mut self.feed else { return Ok(()) };
-        while let Ok(command) = commands.try_recv() {
-            match command {
-                Command::Barrier(id) => {
-                    let commit = source.commit();
-                    self.walker.barrier(id)?;
-                    progress.outstanding.push_back((id, Some(commit)));
+        loop {
+            progress.command = progress.command.take().or_else(|| self.commands.try_recv().ok());
+            // Asked after a command was received: the last barrier is sent after the end was announced.
+            if self.is_settling() {
+                return Ok(());
+            }
+            if let Some(id) = progress.barrier.take() {
+                self.barrier(id, None, progress)?;
+            }
+            match (progress.command.take(), &self.feed) {
+                (None, _) => return Ok(()),
+                (Some(Command::Barrier(id)), Feed::Source(source)) => {
+                    let note = source.commit();
+                    self.barrier(id, Some(note), progress)?;
                 }
-                Command::Finish => {
+                (Some(Command::Barrier(id)), Feed::Channels(_)) => self.barrier(id, None, progress)?,
+                (Some(Command::Finish), _) => {
                     self.walker.end()?;
                     progress.finishing = true;
                 }
+                (Some(Command::Replay(letters)), _) => progress.letters.extend(letters),
+            }
+        }
+    }
+
+    fn barrier(&mut self, id: u64, note: Option<Commit>, progress: &mut Progress) -> Result<(), TaskError> {
+        let held_since = self.walker.barrier(id)?;
+        progress.outstanding.push_back(Acknowledgement { id, note, held_since });
+        Ok(())
+    }
+
+    /// Gives some of the dead letters to where they failed.
+    fn put_in(&mut self, progress: &mut Progress) -> Result<(), TaskError> {
+        // What came after the last barrier would not be known to be through.
+        if progress.finishing || progress.letters.is_empty() {
+            return Ok(());
+        }
+        let until = Instant::now() + REPLAY_TURN;
+        while let Some(mut letter) = progress.letters.pop_front() {
+            match (letter.rows.take(), &mut self.feed) {
+                (Some(rows), _) => self.walker.run(letter.node, letter.batch(rows))?,
+                (None, Feed::Source(source)) => {
+                    if source.decode(&mut self.walker, &letter.records)?.is_some() {
+                        // The registry of its schema does not answer: the same letter again, later.
+                        progress.letters.push_front(letter);
+                        self.walker.sleep(OUTSIDE_WAIT)?;
+                        break;
+                    }
+                }
+                // Only sources decode, and letters go where their node is.
+                (None, Feed::Channels(_)) => {}
+            }
+            if progress.letters.is_empty() {
+                self.tell(Event::Replayed { task: self.number, passed: self.walker.passed() })?;
+            }
+            if Instant::now() >= until {
+                break;
             }
         }
         Ok(())
@@ -134,12 +216,9 @@ impl Task {
                 }
                 self.walker.sleep(OUTSIDE_WAIT)?;
             }
-            Turn::Barrier(id) => {
-                self.walker.barrier(id)?;
-                progress.outstanding.push_back((id, None));
-            }
+            Turn::Barrier(id) => progress.barrier = Some(id),
             Turn::Ended => match self.feed {
-                Feed::Source(..) => {
+                Feed::Source(_) => {
                     progress.ended = true;
                     self.tell(Event::SourceEnded { task: self.number })?;
                 }
@@ -158,11 +237,9 @@ impl Task {
             return Ok(());
         }
         let delivered = self.walker.delivered()?;
-        while let Some((id, _)) = progress.outstanding.front()
-            && *id <= delivered
-        {
-            if let Some((id, commit)) = progress.outstanding.pop_front() {
-                self.tell(Event::Acknowledged { task: self.number, id, commit })?;
+        while progress.outstanding.front().is_some_and(|of| of.id <= delivered) {
+            if let Some(of) = progress.outstanding.pop_front() {
+                self.tell(Event::Acknowledged { task: self.number, of })?;
             }
         }
         Ok(())

@@ -1,17 +1,19 @@
 //! Walks a batch through the tree of a fragment's nodes, on the thread of its task: operators call by call,
-//! sinks with backpressure, refused rows to whom they concern. Knows nothing of readers or of the coordinator.
+//! sinks with backpressure. What becomes of refused rows is in `refused`. Knows nothing of readers or of the
+//! coordinator.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array};
+use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
 use crossbeam_channel::{SendTimeoutError, Sender};
 
 use super::dead_letters::DeadLetters;
 use super::metrics::NodeMetrics;
+use super::retries::{Retries, Tries};
+use super::under_replay::UnderReplay;
 use crate::batch::{Batch, Message};
 use crate::codec::RecordError;
 use crate::connector::{ConnectorError, Writer, Written};
@@ -56,8 +58,6 @@ pub(super) struct WalkerNode {
     pub errors: Option<(SchemaRef, Arc<[Edge]>)>,
     pub on_error: ErrorPolicy,
     pub metrics: Arc<NodeMetrics>,
-    /// Names the component at work, for dead letters.
-    pub component: Option<Box<dyn Fn() -> String + Send>>,
 }
 
 /// Where a port leads.
@@ -79,9 +79,13 @@ impl Edge {
 
 /// The nodes of one task.
 pub(super) struct Walker {
-    nodes: Vec<WalkerNode>,
+    pub(super) nodes: Vec<WalkerNode>,
     outputs: Vec<Output>,
-    dead_letters: DeadLetters,
+    pub(super) dead_letters: DeadLetters,
+    pub(super) retries: Retries,
+    pub(super) replays: Arc<UnderReplay>,
+    /// The last barrier that was passed on; 0 before the first.
+    passed: u64,
     cancel: Arc<AtomicBool>,
     record_errors: Vec<RecordError>,
     /// Told when a sink is not there, and with `None` when it is there again.
@@ -92,11 +96,21 @@ impl Walker {
     pub fn new(
         nodes: Vec<WalkerNode>,
         dead_letters: DeadLetters,
+        replays: Arc<UnderReplay>,
         cancel: Arc<AtomicBool>,
         waiting: Box<dyn Fn(Option<String>) + Send>,
     ) -> Self {
-        let outputs = nodes.iter().map(|_| Output::default()).collect();
-        Walker { nodes, outputs, dead_letters, cancel, record_errors: Vec::new(), waiting }
+        Walker {
+            outputs: nodes.iter().map(|_| Output::default()).collect(),
+            nodes,
+            dead_letters,
+            retries: Retries::default(),
+            replays,
+            passed: 0,
+            cancel,
+            record_errors: Vec::new(),
+            waiting,
+        }
     }
 
     /// Gives `batch` to `node`, and what comes of it to those below.
@@ -105,6 +119,19 @@ impl Walker {
             return Ok(());
         }
         self.nodes[node].metrics.took(batch.len(), 0);
+        self.process(node, batch, Tries { again: 0, since: self.passed })
+    }
+
+    /// Gives rows that wait for another attempt to their nodes, if it is time.
+    pub fn try_again(&mut self, now: Instant) -> Result<(), TaskError> {
+        while let Some(due) = self.retries.take_due(now) {
+            self.check_cancelled()?;
+            self.process(due.node, due.batch, due.tries)?;
+        }
+        Ok(())
+    }
+
+    fn process(&mut self, node: usize, batch: Batch, tries: Tries) -> Result<(), TaskError> {
         match self.nodes[node].role {
             Role::Pass => {
                 self.nodes[node].metrics.gave(batch.len());
@@ -121,12 +148,12 @@ impl Walker {
                 let mut out = std::mem::take(&mut self.outputs[node]);
                 let result = self
                     .operate(node, &batch, &mut out)
-                    .and_then(|()| self.settle(node, Some(&batch), &mut out));
+                    .and_then(|()| self.settle(node, Some((&batch, tries)), &mut out));
                 out.clear();
                 self.outputs[node] = out;
                 result
             }
-            Role::Sink(_) => self.write(node, &batch),
+            Role::Sink(_) => self.write(node, &batch, tries),
         }
     }
 
@@ -164,12 +191,17 @@ impl Walker {
     }
 
     /// Sends on what an operator answered.
-    fn settle(&mut self, node: usize, input: Option<&Batch>, out: &mut Output) -> Result<(), TaskError> {
+    fn settle(
+        &mut self,
+        node: usize,
+        input: Option<(&Batch, Tries)>,
+        out: &mut Output,
+    ) -> Result<(), TaskError> {
         if !out.errors.is_empty()
-            && let Some(input) = input
+            && let Some((input, tries)) = input
         {
             let errors = std::mem::take(&mut out.errors);
-            self.refused(node, input, &errors)?;
+            self.refused(node, input, errors, tries)?;
         }
         for (port, batch) in out.batches.drain(..) {
             self.nodes[node].metrics.gave(batch.len());
@@ -184,7 +216,7 @@ impl Walker {
         self.send(&edges, batch)
     }
 
-    fn send(&mut self, edges: &[Edge], batch: Batch) -> Result<(), TaskError> {
+    pub(super) fn send(&mut self, edges: &[Edge], batch: Batch) -> Result<(), TaskError> {
         let Some((last, rest)) = edges.split_last() else { return Ok(()) };
         for edge in rest {
             self.send_one(edge, batch.clone())?;
@@ -199,7 +231,7 @@ impl Walker {
         }
     }
 
-    fn write(&mut self, node: usize, batch: &Batch) -> Result<(), TaskError> {
+    fn write(&mut self, node: usize, batch: &Batch, tries: Tries) -> Result<(), TaskError> {
         let started = Instant::now();
         let (mut from, mut waiting) = (0, false);
         loop {
@@ -233,54 +265,25 @@ impl Walker {
         if self.record_errors.is_empty() {
             return Ok(());
         }
-        let errors: Vec<RowError> = std::mem::take(&mut self.record_errors)
-            .into_iter()
-            .map(|e| RowError { row: e.index, code: e.code.into(), message: e.message, retryable: false })
+        let Role::Sink(writer) = &self.nodes[node].role else { return Ok(()) };
+        let errors: Vec<RowError> = self
+            .record_errors
+            .drain(..)
+            .map(|e| RowError {
+                row: e.index,
+                retryable: writer.may_pass(e.code),
+                code: e.code.into(),
+                message: e.message,
+            })
             .collect();
-        self.refused(node, batch, &errors)
+        self.refused(node, batch, errors, tries)
     }
 
     fn sink_failed(&self, node: usize, reason: String) -> TaskError {
         TaskError::Failed(format!("sink `{}`: {reason}", self.nodes[node].name))
     }
 
-    /// Rows that `node` refuses: to the readers of its `errors` port, or else by its policy.
-    fn refused(&mut self, node: usize, batch: &Batch, errors: &[RowError]) -> Result<(), TaskError> {
-        let this = &self.nodes[node];
-        this.metrics.refused(errors.len());
-        if let Some((schema, edges)) = &this.errors {
-            let rows = error_rows(batch, errors, schema)
-                .map_err(|e| TaskError::Failed(format!("step `{}`: rows for `.errors`: {e}", this.name)))?;
-            let edges = Arc::clone(edges);
-            return self.send(&edges, rows);
-        }
-        match this.on_error {
-            ErrorPolicy::Skip => Ok(()),
-            ErrorPolicy::Fail => {
-                let Some(first) = errors.first() else { return Ok(()) };
-                let place = super::dead_letters::place(batch, first.row as usize);
-                Err(TaskError::Failed(format!(
-                    "`{}` refused {place}: {} ({}); its on_error is `fail`",
-                    this.name, first.message, first.code
-                )))
-            }
-            ErrorPolicy::DeadLetter => {
-                let component = this.component.as_ref().map(|label| label());
-                let name = this.name.clone();
-                for error in errors {
-                    self.dead_letters.row(&name, component.as_deref(), batch, error)?;
-                }
-                Ok(())
-            }
-        }
-    }
-
-    /// Where records that do not decode go.
-    pub fn dead_letters(&mut self) -> &mut DeadLetters {
-        &mut self.dead_letters
-    }
-
-    /// Node 0, for the counters and policy of a source.
+    /// Node 0, for the counters of a source.
     pub fn root(&self) -> &WalkerNode {
         &self.nodes[0]
     }
@@ -291,8 +294,9 @@ impl Walker {
         self.tell_channels(Message::Watermark(watermark_ms))
     }
 
-    /// Everything so far belongs to checkpoint `id` or an earlier one.
-    pub fn barrier(&mut self, id: u64) -> Result<(), TaskError> {
+    /// Everything so far belongs to checkpoint `id` or an earlier one, but for the rows that wait for another
+    /// attempt: answers the last barrier before the oldest of them.
+    pub fn barrier(&mut self, id: u64) -> Result<Option<u64>, TaskError> {
         self.each_operator(|operator, out| operator.on_barrier(out))?;
         for node in 0..self.nodes.len() {
             if let Role::Sink(writer) = &mut self.nodes[node].role
@@ -302,7 +306,14 @@ impl Walker {
             }
         }
         self.dead_letters.barrier(id)?;
-        self.tell_channels(Message::Barrier(crate::batch::Barrier { id }))
+        self.tell_channels(Message::Barrier(crate::batch::Barrier { id }))?;
+        self.passed = id;
+        Ok(self.retries.since())
+    }
+
+    /// The last barrier that was passed on; 0 before the first.
+    pub fn passed(&self) -> u64 {
+        self.passed
     }
 
     /// Nothing follows.
@@ -403,24 +414,4 @@ fn post(cancel: &AtomicBool, sender: &Sender<Message>, mut message: Message) -> 
             return Err(TaskError::Cancelled);
         }
     }
-}
-
-/// The refused rows with their errors in three columns at the end: the schema of an `errors` port.
-fn error_rows(batch: &Batch, errors: &[RowError], schema: &SchemaRef) -> Result<Batch, ArrowError> {
-    let rows = batch.take(&UInt32Array::from_iter_values(errors.iter().map(|e| e.row)))?;
-    let kept = schema.fields().len().saturating_sub(3);
-    let mut columns = Vec::with_capacity(kept + 3);
-    for field in &schema.fields()[..kept] {
-        let column = rows.rows.column_by_name(field.name());
-        columns.push(
-            column.cloned().ok_or_else(|| ArrowError::SchemaError(format!("no column {}", field.name())))?,
-        );
-    }
-    let added: [ArrayRef; 3] = [
-        Arc::new(StringArray::from_iter_values(errors.iter().map(|e| e.code.as_ref()))),
-        Arc::new(StringArray::from_iter_values(errors.iter().map(|e| e.message.as_str()))),
-        Arc::new(BooleanArray::from_iter(errors.iter().map(|e| Some(e.retryable)))),
-    ];
-    columns.extend(added);
-    Ok(rows.with_rows(RecordBatch::try_new(Arc::clone(schema), columns)?))
 }

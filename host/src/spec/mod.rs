@@ -3,16 +3,20 @@
 //!
 //! ```text
 //! bytes → yaml | json → tree → pipeline → source, step, sink → model
+//!                                         (decode, encode: formats)
 //!                                       → links: who reads what
 //! ```
 
+mod decode;
 mod error;
+mod formats;
 mod generate;
 mod json;
 mod links;
 mod model;
 mod nearest;
 mod pipeline;
+mod policy;
 mod read;
 mod reference;
 mod sink;
@@ -32,6 +36,7 @@ use error::Findings;
 pub use error::{MAX_ERRORS, SpecError, Warning};
 pub use model::*;
 pub use nearest::nearest;
+pub use policy::{ErrorLimit, ErrorPolicy, Fate, MOST_BACKOFF, Retry};
 pub use read::{MAX_NAME_CHARS, name_problem};
 pub use reference::ComponentRef;
 pub use types::{MAX_COLUMNS, MAX_TYPE_DEPTH, show_type};

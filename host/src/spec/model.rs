@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 
-pub use crate::codec::{Codec, Decode, Encode, Framing, RegisteredSchema, SchemaKind};
+pub use super::formats::*;
+use super::policy::{ErrorLimit, ErrorPolicy};
+pub use crate::codec::{self, Codec};
 
 /// A pipeline.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +22,8 @@ pub struct Pipeline {
     pub checkpoint: Checkpoint,
     /// Where dead letters go.
     pub dead_letter: DeadLetterTarget,
+    /// How much may fail before the pipeline stops.
+    pub errors: ErrorLimit,
     /// Inputs, in the order written.
     pub sources: Vec<Source>,
     /// Operators, in the order written.
@@ -75,17 +79,6 @@ pub enum DeadLetterTarget {
     },
 }
 
-/// What becomes of a record or row that fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ErrorPolicy {
-    /// The pipeline stops with this record named.
-    Fail,
-    /// It is counted and dropped.
-    Skip,
-    /// It is written to the dead letters before its offset is committed.
-    DeadLetter,
-}
-
 /// An input.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Source {
@@ -96,8 +89,11 @@ pub struct Source {
     /// How bytes become rows; `None` where the connector makes rows itself.
     pub decode: Option<Decode>,
     /// The columns of its rows, whoever makes them: those of `decode`, of the generator, of the CSV or Arrow
-    /// file, or of what the embedding program pushes.
-    pub schema: SchemaRef,
+    /// file, or of what the embedding program pushes. `None` until a registry or a sample has been asked
+    /// ([`Pipeline::know`]).
+    pub schema: Option<SchemaRef>,
+    /// What the codec is told, once the columns are known.
+    pub decoder: Option<codec::Decode>,
     /// Event time, if any.
     pub event_time: Option<EventTime>,
     /// For records that do not decode.
@@ -347,6 +343,9 @@ pub struct Sink {
     pub connector: SinkConnector,
     /// How rows become bytes; `None` where the connector takes rows.
     pub encode: Option<Encode>,
+    /// What the codec is told. Its schema's id in a registry is there once that was asked
+    /// ([`Pipeline::register`]).
+    pub encoder: Option<codec::Encode>,
     /// For rows that do not encode.
     pub on_error: ErrorPolicy,
 }
@@ -395,6 +394,8 @@ pub struct KafkaSink {
     pub headers: Vec<String>,
     /// Column of the record timestamp; `None`: the broker's or producer's clock.
     pub timestamp: Option<String>,
+    /// Boolean column: where it is true the record has no value (a tombstone), which deletes its key.
+    pub tombstone: Option<String>,
 }
 
 /// How a partition is chosen.

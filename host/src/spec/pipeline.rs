@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use super::error::{Findings, SpecError, Warning};
 use super::links::{self, Declared, Role};
-use super::model::{Checkpoint, DeadLetterTarget, Delivery, ErrorPolicy, Pipeline};
-use super::read;
-use super::table::{Field, Table, not_yet};
-use super::tree::{Node, Value};
-use super::{sink, source, step};
+use super::model::{Checkpoint, DeadLetterTarget, Delivery, Pipeline};
+use super::table::{Field, Table};
+use super::tree::Node;
+use super::{policy, read, sink, source, step};
 
 /// Sources, steps or sinks in a pipeline.
 const MAX_ITEMS: usize = 500;
@@ -35,6 +34,7 @@ pub(super) fn read(tree: &Node, findings: &mut Findings) -> Option<(Pipeline, Ve
     let delivery = delivery(&mut table, findings);
     let checkpoint = checkpoint(&mut table, findings);
     let dead_letter = dead_letter(&mut table, findings);
+    let errors = policy::errors(&mut table, findings);
     let mut declared = Vec::new();
     let sources = required_items(&mut table, "sources", findings);
     let sources = items(sources, Role::Source, &mut declared, findings, source::read);
@@ -49,6 +49,7 @@ pub(super) fn read(tree: &Node, findings: &mut Findings) -> Option<(Pipeline, Ve
         delivery: delivery?,
         checkpoint: checkpoint?,
         dead_letter: dead_letter?,
+        errors: errors?,
         sources: sources?,
         steps: steps?,
         sinks: sinks?,
@@ -137,20 +138,6 @@ fn topic(field: &Field<'_>, findings: &mut Findings) -> Option<String> {
         return None;
     }
     Some(topic)
-}
-
-/// The error policy under `on_error`.
-pub(super) fn on_error(table: &mut Table<'_>, findings: &mut Findings) -> Option<ErrorPolicy> {
-    let Some(field) = table.get("on_error") else { return Some(ErrorPolicy::DeadLetter) };
-    if let Value::Map(entries) = &field.node.value
-        && let Some(entry) = entries.iter().find(|entry| entry.key == "retry")
-    {
-        findings.add(not_yet(&field.child(entry), "retry").expected("fail, skip or dead_letter"));
-        return None;
-    }
-    let policies =
-        [("fail", ErrorPolicy::Fail), ("skip", ErrorPolicy::Skip), ("dead_letter", ErrorPolicy::DeadLetter)];
-    read::choice(&field, &policies, &["retry"], findings)
 }
 
 fn required_items<'a>(

@@ -6,10 +6,11 @@ use std::time::Duration;
 use super::error::{Findings, either};
 use super::links::{Declared, Ports, read_from};
 use super::model::{Codec, Compression, Encode, FileFormat, KafkaSink, Partitioner, Sink, SinkConnector};
-use super::pipeline::{kafka_at, on_error};
-use super::read;
-use super::source::{codec, file_at};
+use super::pipeline::kafka_at;
+use super::policy::on_error;
+use super::source::file_at;
 use super::table::{Field, Table};
+use super::{decode, read};
 
 const CONNECTORS: [&str; 5] = ["kafka", "file", "stdout", "blackhole", "memory"];
 const DEFAULT_LINGER: Duration = Duration::from_millis(5);
@@ -35,6 +36,7 @@ pub(super) fn read(
         name: name.to_owned(),
         from: from?,
         connector: connector?,
+        encoder: encode.as_ref()?.as_ref().map(|encode| encode.to_codec(None)),
         encode: encode?,
         on_error: on_error?,
     })
@@ -131,6 +133,18 @@ fn kafka(field: &Field<'_>, findings: &mut Findings) -> Option<KafkaSink> {
         None => Some(None),
         Some(field) => read::text(&field, "a column of a timestamp type", findings).map(Some),
     };
+    let tombstone = match table.get("tombstone") {
+        None => Some(None),
+        Some(field) if key.as_ref().is_some_and(Vec::is_empty) => {
+            findings.add(
+                field.error("a tombstone deletes a key, and this sink has none").expected("key: [column]"),
+            );
+            None
+        }
+        Some(field) => {
+            read::text(&field, "a boolean column: true where the key is deleted", findings).map(Some)
+        }
+    };
     table.close(findings);
     let (connection, topic) = at?;
     Some(KafkaSink {
@@ -143,6 +157,7 @@ fn kafka(field: &Field<'_>, findings: &mut Findings) -> Option<KafkaSink> {
         batch_bytes: usize::try_from(batch?).ok()?,
         headers: headers?,
         timestamp: timestamp?,
+        tombstone: tombstone?,
     })
 }
 
@@ -189,23 +204,11 @@ fn encode(
     };
     match (takes_bytes, field) {
         (true, None) => Some(Some(default())),
-        (true, Some(field)) => read_encode(&field, findings).map(Some),
+        (true, Some(field)) => decode::encode(&field, findings).map(Some),
         (false, None) => Some(None),
         (false, Some(field)) => {
             findings.add(field.error("this sink takes rows as they are: there is nothing to encode"));
             None
         }
     }
-}
-
-fn read_encode(field: &Field<'_>, findings: &mut Findings) -> Option<Encode> {
-    let mut table = Table::open(field, "{ codec: json }", findings)?;
-    table.later(&["registry", "schema"], findings);
-    let codec = codec(&mut table, findings);
-    let columns = match table.get("columns") {
-        None => Some(None),
-        Some(field) => columns(Some(field), findings).map(Some),
-    };
-    table.close(findings);
-    Some(Encode { columns: columns?, ..Encode::plain(codec?) })
 }

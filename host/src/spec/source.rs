@@ -5,23 +5,21 @@ use std::time::Duration;
 
 use arrow::datatypes::{DataType, SchemaRef};
 
-use super::error::{Findings, either, quoted};
+use super::error::{Findings, SpecError, either, quoted};
+use super::formats::{Decode, ValueFormat, all_columns};
 use super::links::Declared;
-use super::model::{
-    Codec, Decode, EventTime, FileFormat, FileSource, KafkaSource, Source, SourceConnector, Start,
-};
+use super::model::{EventTime, FileFormat, FileSource, KafkaSource, Source, SourceConnector, Start};
 use super::nearest::nearest;
-use super::pipeline::{kafka_at, on_error};
+use super::pipeline::kafka_at;
+use super::policy::on_error;
 use super::table::{Field, Table};
-use super::{generate, read, show_type, types};
+use super::{decode, generate, read, show_type, types};
+use crate::codec;
 
 /// Rows in a batch of a source.
 const MAX_BATCH_ROWS: u64 = 65_536;
 const DEFAULT_BATCH_ROWS: u64 = 8_192;
 const CONNECTORS: [&str; 4] = ["kafka", "file", "generate", "memory"];
-/// Codecs that come in a later release.
-const LATER_CODECS: [&str; 8] =
-    ["avro", "protobuf", "jsonschema", "json_schema", "msgpack", "string", "bytes", "arrow"];
 
 /// A connector and, where it makes rows itself, their columns.
 struct Connected {
@@ -56,16 +54,21 @@ pub(super) fn read(
             findings.add(at.expected("decode: { codec: json, schema: { column: type } }"));
             None
         }
-        _ => decode.and_then(|field| read_decode(&field, findings)),
+        _ => decode.and_then(|field| decode::decode(&field, findings)),
     };
     let on_error = on_error(table, findings);
     let batch_rows = match table.get("batch_rows") {
         None => Some(DEFAULT_BATCH_ROWS),
         Some(field) => read::whole(&field, 1..=MAX_BATCH_ROWS, findings),
     };
-    let schema = match (&connected, &decode) {
+    let decoder = match (&decode, table.get("decode")) {
+        (Some(decode), Some(field)) => Some(decoder(decode, &field, findings)?),
+        _ => None,
+    };
+    let decoder = decoder.flatten();
+    let schema = match (&connected, &decoder) {
         (Some(Connected { rows: Some(rows), .. }), _) => Some(rows.clone()),
-        (_, Some(decode)) => Some(decode.schema.clone()),
+        (_, Some(decoder)) => Some(all_columns(decoder)),
         _ => None,
     };
     let event_time = match table.get("event_time") {
@@ -76,7 +79,8 @@ pub(super) fn read(
         name: name.to_owned(),
         connector: connected?.connector,
         decode,
-        schema: schema?,
+        schema,
+        decoder,
         event_time,
         on_error: on_error?,
         batch_rows: usize::try_from(batch_rows?).ok()?,
@@ -202,24 +206,23 @@ fn memory(field: &Field<'_>, findings: &mut Findings) -> Option<Connected> {
     Some(Connected { connector: SourceConnector::Memory { name: name? }, rows: Some(schema?) })
 }
 
-fn read_decode(field: &Field<'_>, findings: &mut Findings) -> Option<Decode> {
-    let mut table = Table::open(field, "{ codec: json, schema: { column: type } }", findings)?;
-    table.later(&["registry"], findings);
-    let codec = codec(&mut table, findings);
-    // Other codecs may bring their schema themselves, so nothing is missing where the codec is not known.
-    let schema = match codec {
-        Some(Codec::Json) => table.require("schema", "{ column: type }", findings),
-        None => table.get("schema"),
+/// What the codec is told, as far as that is known without asking anybody: `Some(None)` where it is not.
+fn decoder(decode: &Decode, field: &Field<'_>, findings: &mut Findings) -> Option<Option<codec::Decode>> {
+    let mut settle = |format: &ValueFormat, path: &str| match format.settle() {
+        Ok(settled) => Some(settled),
+        Err(reason) => {
+            findings.add(SpecError::new(format!("{}{path}", field.path), reason).line(field.line));
+            None
+        }
     };
-    let schema = schema.and_then(|field| types::schema(&field, findings));
-    table.close(findings);
-    Some(Decode::plain(codec?, schema?))
-}
-
-/// The codec under `codec`.
-pub(super) fn codec(table: &mut Table<'_>, findings: &mut Findings) -> Option<Codec> {
-    let field = table.require("codec", "json", findings)?;
-    read::choice(&field, &[("json", Codec::Json)], &LATER_CODECS, findings)
+    let value = settle(&decode.value, ".definition");
+    let key = decode.key.as_ref().map(|key| settle(key, ".key.definition"));
+    match (value?, key) {
+        (_, Some(None)) => None,
+        (Some(value), None) => Some(Some(decode.to_codec(&value, None))),
+        (Some(value), Some(Some(Some(key)))) => Some(Some(decode.to_codec(&value, Some(&key)))),
+        _ => Some(None),
+    }
 }
 
 fn event_time(field: &Field<'_>, schema: Option<&SchemaRef>, findings: &mut Findings) -> Option<EventTime> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::error::{Findings, either, quoted};
 use super::links::{Declared, Ports, read_from};
 use super::model::{PORT_ERRORS, PORT_MAIN, Probation, Step, StepKind, Wasm, WasmLimits};
-use super::pipeline::on_error;
+use super::policy::on_error;
 use super::read;
 use super::reference::ComponentRef;
 use super::table::{Field, Table, not_yet};

@@ -12,15 +12,15 @@ const MODULES: &[(&str, &[&str])] = &[
     ("codec", &["batch"]),
     ("guest", &[]),
     ("spec", &["codec"]),
-    ("config", &["spec"]),
-    ("supervise", &[]),
+    ("config", &["codec", "spec"]),
+    ("supervise", &["spec"]),
     ("time", &["batch"]),
     ("checkpoint", &["batch"]),
     ("plan", &["spec"]),
     ("connector", &["batch", "spec", "codec"]),
     ("operator", &["batch", "spec", "time", "plan"]),
     ("wasm", &["batch", "spec", "operator"]),
-    ("catalog", &["config", "spec", "wasm"]),
+    ("catalog", &["codec", "config", "spec", "wasm"]),
     (
         "runtime",
         &[

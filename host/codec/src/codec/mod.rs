@@ -3,34 +3,84 @@
 //! the record) and `temporal` (dates and times as text). Knows nothing of connectors, operators or error
 //! policies: a record that does not decode is reported, never lost.
 //!
-//! To add a codec: a variant here, a file beside `json` with a [`rows::ReadRecord`], [`Codec`] for its name.
+//! To add a codec: a variant in `decoder` and `encoder`, a file beside `json` with a [`rows::ReadRecord`], [`Codec`]
+//! for its name.
 
 #[cfg(test)]
 mod cases;
 mod chosen;
 mod column;
 mod decimal;
+mod decoder;
+mod encoder;
+mod framed;
+mod infer;
 mod json;
+mod json_schema;
+mod meta;
 mod msgpack;
 mod problem;
-pub mod protobuf;
+mod protobuf;
 mod registered;
+pub mod registry;
 mod rows;
 mod settings;
 mod temporal;
 mod text;
 #[cfg(test)]
 mod trip;
+pub mod wire;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+pub use decoder::{Decoder, Unavailable};
+pub use encoder::Encoder;
+pub use infer::infer;
+pub use meta::Meta;
 pub use registered::{RegisteredSchema, SchemaKind};
 pub use settings::{Codec, Decode, Encode, Framing};
 
-use crate::batch::RawRecords;
 use problem::{Outcome, Problem, code};
-use rows::Rows;
+
+/// The columns of a codec's own schema.
+///
+/// # Errors
+/// A schema of another language, one that is none, or one that holds what no column can hold.
+pub fn columns(codec: Codec, schema: &RegisteredSchema) -> Result<SchemaRef, String> {
+    match codec {
+        Codec::JsonSchema => json_schema::columns(schema),
+        Codec::Protobuf => protobuf::columns(schema),
+        _ => Err(has_no_schema(codec)),
+    }
+}
+
+fn has_no_schema(codec: Codec) -> String {
+    format!("{} has no schema of its own", codec.name())
+}
+
+/// The codec's own schema for these columns, under this name.
+///
+/// # Errors
+/// The column that the codec cannot hold; a codec that has no schema of its own.
+pub fn schema_of(codec: Codec, columns: &SchemaRef, name: &str) -> Result<RegisteredSchema, String> {
+    match codec {
+        Codec::JsonSchema => {
+            Ok(RegisteredSchema::new(SchemaKind::Json, json_schema::schema_of(columns, name)))
+        }
+        Codec::Protobuf => protobuf::schema_of(columns, name),
+        _ => Err(has_no_schema(codec)),
+    }
+}
+
+/// The name of the record that a schema describes, where it has one: some subjects are named after it.
+pub fn record_name(codec: Codec, schema: &RegisteredSchema) -> Option<String> {
+    match codec {
+        Codec::JsonSchema => json_schema::title(schema),
+        Codec::Protobuf => protobuf::full_name(schema),
+        _ => None,
+    }
+}
 
 /// A record that did not decode, or a row that did not encode, by its index in the run given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +88,7 @@ pub struct RecordError {
     /// Index of the record (decode) or row (encode).
     pub index: u32,
     /// Short and stable, for counting: `json-syntax`, `type-mismatch`, `missing-column`, `out-of-range`,
-    /// `too-large`, `tombstone`.
+    /// `too-large`, `tombstone`, `truncated`, `wrong-magic`, `schema-violation`.
     pub code: &'static str,
     /// For people: the path inside the record, what was expected, what was found.
     pub message: String,
@@ -67,6 +117,8 @@ pub struct Encoded {
     pub nulls: Vec<u32>,
     /// Rows that did not encode.
     pub errors: Vec<RecordError>,
+    /// What every row begins with.
+    prefix: Vec<u8>,
 }
 
 impl Encoded {
@@ -82,6 +134,14 @@ impl Encoded {
         self.ends.clear();
         self.nulls.clear();
         self.errors.clear();
+    }
+
+    /// Begins a row; gives where.
+    #[inline]
+    fn begin_row(&mut self) -> usize {
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(&self.prefix);
+        begin
     }
 
     /// The bytes from `begin` on are row `row`, unless it failed.
@@ -108,98 +168,5 @@ impl Encoded {
     fn refuse_all(&mut self, rows: usize, code: &'static str, why: &str) {
         self.ends.resize(rows, 0);
         self.errors.extend((0..rows).map(|row| Problem::new(code, why).of_record(row as u32)));
-    }
-}
-
-/// Bytes to rows.
-pub struct Decoder(Decoding);
-
-enum Decoding {
-    Json(Rows<json::JsonReader>),
-    MessagePack(Rows<msgpack::MsgpackReader>),
-    Protobuf(Rows<protobuf::ProtobufReader>),
-    Text(Rows<text::TextReader>),
-}
-
-impl Decoder {
-    /// A decoder, or why there can be none: names the column at fault.
-    pub fn new(settings: &Decode) -> Result<Decoder, String> {
-        let schema = SchemaRef::clone(&settings.schema);
-        match settings.codec {
-            Codec::Json => {
-                let reader = json::JsonReader::new(&schema)?;
-                Rows::new(schema, reader).map(Decoding::Json)
-            }
-            Codec::MessagePack => {
-                Rows::new(schema, msgpack::MsgpackReader::default()).map(Decoding::MessagePack)
-            }
-            Codec::Protobuf if settings.framing == Framing::None => {
-                let reader = match &settings.reader {
-                    Some(reader) => protobuf::ProtobufReader::new(reader, &schema, false),
-                    None => protobuf::ProtobufReader::new(&protobuf::derived(&schema)?, &schema, false),
-                };
-                Rows::new(schema, reader?).map(Decoding::Protobuf)
-            }
-            codec @ (Codec::String | Codec::Bytes) => {
-                let reader = text::TextReader::new(codec, &schema)?;
-                Rows::new(schema, reader).map(Decoding::Text)
-            }
-            other => Err(format!("the codec {} is not there yet", other.name())),
-        }
-        .map(Decoder)
-    }
-
-    /// Decodes a run of records. Records that fail are among the errors of the answer, which never fails as a
-    /// whole; it has as many rows and errors together as there were records.
-    pub fn decode(&mut self, raw: &RawRecords) -> Decoded {
-        match &mut self.0 {
-            Decoding::Json(rows) => rows.decode(raw),
-            Decoding::MessagePack(rows) => rows.decode(raw),
-            Decoding::Protobuf(rows) => rows.decode(raw),
-            Decoding::Text(rows) => rows.decode(raw),
-        }
-    }
-}
-
-/// Rows to bytes.
-pub struct Encoder(Encoding);
-
-enum Encoding {
-    Json(json::JsonEncoder),
-    MessagePack(msgpack::MsgpackEncoder),
-    Protobuf(protobuf::ProtobufEncoder),
-    Text(text::TextEncoder),
-}
-
-impl Encoder {
-    /// An encoder of rows of this schema, or why there can be none: names the column at fault.
-    pub fn new(settings: &Encode, schema: &SchemaRef) -> Result<Encoder, String> {
-        let columns = settings.columns.as_deref();
-        match settings.codec {
-            Codec::Json => json::JsonEncoder::new(columns, schema).map(Encoding::Json),
-            Codec::MessagePack => {
-                msgpack::MsgpackEncoder::new(columns, schema, settings.arrays).map(Encoding::MessagePack)
-            }
-            Codec::Protobuf => {
-                let writer = settings.writer.as_deref();
-                protobuf::ProtobufEncoder::new(columns, schema, writer, false).map(Encoding::Protobuf)
-            }
-            codec @ (Codec::String | Codec::Bytes) => {
-                text::TextEncoder::new(codec, columns, schema).map(Encoding::Text)
-            }
-            other => Err(format!("the codec {} is not there yet", other.name())),
-        }
-        .map(Encoder)
-    }
-
-    /// Encodes all rows of a batch. What `out` held before is replaced; its buffers are reused. Rows that fail
-    /// have no bytes and are among its errors.
-    pub fn encode(&mut self, rows: &RecordBatch, out: &mut Encoded) {
-        match &mut self.0 {
-            Encoding::Json(encoder) => encoder.encode(rows, out),
-            Encoding::MessagePack(encoder) => encoder.encode(rows, out),
-            Encoding::Protobuf(encoder) => encoder.encode(rows, out),
-            Encoding::Text(encoder) => encoder.encode(rows, out),
-        }
     }
 }

@@ -12,9 +12,13 @@ pub(crate) mod code {
     pub(crate) const JSON_SYNTAX: &str = "json-syntax";
     /// Not MessagePack.
     pub(crate) const MSGPACK_SYNTAX: &str = "msgpack-syntax";
-    /// Not protobuf's wire format.
+    /// Valid in its format, but none of what is read of it.
+    pub(crate) const UNSUPPORTED: &str = "unsupported";
+    /// Not Arrow IPC.
+    pub(crate) const ARROW_SYNTAX: &str = "arrow-syntax";
+    /// Not Protobuf's wire format.
     pub(crate) const PROTOBUF_SYNTAX: &str = "protobuf-syntax";
-    /// Another message than the one that is read.
+    /// Another message of the schema than the one that is read.
     pub(crate) const UNKNOWN_MESSAGE: &str = "unknown-message";
     /// A string that is not UTF-8.
     pub(crate) const NOT_UTF8: &str = "not-utf8";
@@ -26,13 +30,21 @@ pub(crate) mod code {
     pub(crate) const OUT_OF_RANGE: &str = "out-of-range";
     /// Longer or deeper than the codec takes.
     pub(crate) const TOO_LARGE: &str = "too-large";
+    /// Written with a schema that does not lead to the rows that are asked for.
+    pub(crate) const SCHEMA_MISMATCH: &str = "schema-mismatch";
     /// A record without a value, where columns cannot be null.
     pub(crate) const TOMBSTONE: &str = "tombstone";
+    /// The record ends before the value does.
+    pub(crate) const TRUNCATED: &str = "truncated";
+    /// Not what the record's schema says.
+    pub(crate) const SCHEMA_VIOLATION: &str = "schema-violation";
+    /// No header that names a schema, where there has to be one.
+    pub(crate) const WRONG_MAGIC: &str = "wrong-magic";
 }
 
 /// Why a record did not decode.
 #[derive(Debug)]
-pub(crate) struct Problem {
+pub struct Problem {
     code: &'static str,
     what: String,
     /// From the inside out.
@@ -46,7 +58,7 @@ enum Part {
 }
 
 /// A step of decoding; the error is boxed to keep the good way cheap.
-pub(crate) type Outcome<T> = Result<T, Box<Problem>>;
+pub type Outcome<T> = Result<T, Box<Problem>>;
 
 impl Problem {
     #[cold]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
+use super::meta::Meta;
 use super::registered::RegisteredSchema;
 
 /// The codecs.
@@ -67,12 +68,16 @@ pub struct Decode {
     pub reader: Option<Arc<RegisteredSchema>>,
     /// Whether values begin with a header that names the schema they were written with.
     pub framing: Framing,
+    /// How keys are decoded into the column `$key`; `None`: as text, where the column is asked for.
+    pub key: Option<Box<Decode>>,
+    /// Further columns, after those of the value.
+    pub include: Vec<Meta>,
 }
 
 impl Decode {
     /// Plain values into these columns.
     pub fn plain(codec: Codec, schema: SchemaRef) -> Decode {
-        Decode { codec, schema, reader: None, framing: Framing::None }
+        Decode { codec, schema, reader: None, framing: Framing::None, key: None, include: Vec::new() }
     }
 }
 
@@ -87,21 +92,26 @@ pub struct Encode {
     pub writer: Option<Arc<RegisteredSchema>>,
     /// Objects as arrays of their values, in the order of the columns (MessagePack).
     pub arrays: bool,
+    /// The schema's id in a registry: every value begins with it.
+    pub schema_id: Option<u32>,
 }
 
 impl Encode {
     /// All columns.
     pub fn plain(codec: Codec) -> Encode {
-        Encode { codec, columns: None, writer: None, arrays: false }
+        Encode { codec, columns: None, writer: None, arrays: false, schema_id: None }
     }
 }
 
 /// What comes before the value proper.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Framing {
     /// Nothing.
     #[default]
     None,
     /// Confluent's: a zero byte and the schema's id, or a header of the record with the schema's GUID.
-    Confluent,
+    Confluent {
+        /// Name of the registry that knows the schema.
+        registry: String,
+    },
 }

@@ -131,7 +131,7 @@ impl TextEncoder {
 
 fn write<T: AsRef<[u8]>>(values: impl IntoIterator<Item = Option<T>>, out: &mut Encoded) {
     for (row, value) in values.into_iter().enumerate() {
-        let begin = out.bytes.len();
+        let begin = out.begin_row();
         match value {
             Some(value) => out.bytes.extend_from_slice(value.as_ref()),
             None => out.nulls.push(row as u32),
@@ -160,7 +160,7 @@ mod tests {
     fn decode(codec: Codec, schema: SchemaRef, values: &[Option<&[u8]>]) -> Decoded {
         let mut raw = RawRecords::with_capacity("t".into(), 0, values.len(), 0);
         values.iter().for_each(|value| raw.push(0, None, None, *value));
-        Decoder::new(&Decode::plain(codec, schema)).unwrap().decode(&raw)
+        Decoder::new(&Decode::plain(codec, schema), &Default::default()).unwrap().decode(&raw).unwrap()
     }
 
     fn errors(decoded: &Decoded) -> String {
@@ -222,7 +222,7 @@ mod tests {
             Field::new("line", DataType::Utf8, true),
         ]));
         let refused = |codec, schema: &SchemaRef| {
-            let decoder = Decoder::new(&Decode::plain(codec, Arc::clone(schema)));
+            let decoder = Decoder::new(&Decode::plain(codec, Arc::clone(schema)), &Default::default());
             let encoder = Encoder::new(&Encode::plain(codec), schema);
             format!("{}\n{}", decoder.err().unwrap(), encoder.err().unwrap())
         };

@@ -1,6 +1,7 @@
 //! For property tests of every codec: column types that a codec can hold, batches of them, and what must be true
 //! of them whatever the codec. Knows nothing of any format.
 
+use super::registry::Registries;
 use std::sync::Arc;
 
 use arrow::array::*;
@@ -295,7 +296,7 @@ pub(crate) fn decode<T: AsRef<[u8]>>(settings: &Decode, values: &[T]) -> Decoded
 }
 
 fn decode_run(settings: &Decode, raw: &RawRecords) -> Decoded {
-    let decoded = Decoder::new(settings).unwrap().decode(raw);
+    let decoded = Decoder::new(settings, &Registries::default()).unwrap().decode(raw).unwrap();
     assert_eq!(decoded.rows.num_rows() + decoded.errors.len(), raw.len());
     for column in decoded.rows.columns() {
         column.to_data().validate_full().unwrap();

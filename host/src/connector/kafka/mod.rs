@@ -31,6 +31,7 @@ mod lookup;
 mod native;
 mod outbox;
 mod reader;
+mod sample;
 mod settings;
 mod similar;
 mod start;
@@ -38,9 +39,10 @@ mod topic;
 mod writer;
 
 pub use connection::{Connection, Connections};
-pub use dead_letters::KafkaDeadLetters;
+pub use dead_letters::{KafkaDeadLetters, KafkaLetters};
 pub use embedded::EmbeddedBroker;
 pub use group::{GroupSource, KafkaGroup};
+pub use sample::sample;
 pub use writer::KafkaWriter;
 
 #[cfg(test)]

@@ -82,6 +82,23 @@ pub(super) fn consumer(
     layered(&tuned, connection, &fixed)
 }
 
+/// For reading a topic once from here to there, with `share` bytes to queue. Joins no group: `group` is only a name
+/// that the connection's user may use.
+pub(super) fn reader(connection: &BTreeMap<String, String>, group: &str, share: u64) -> ClientConfig {
+    let mut tuned = common();
+    tuned.extend([("isolation.level", "read_committed".into()), ("fetch.wait.max.ms", "100".into())]);
+    let fixed = [
+        ("group.id", group.to_owned()),
+        ("enable.auto.commit", "false".into()),
+        ("enable.auto.offset.store", "false".into()),
+        // Transactions leave offsets without a record, also at the end.
+        ("enable.partition.eof", "true".into()),
+        ("auto.offset.reset", "earliest".into()),
+        ("queued.max.messages.kbytes", (share / 2 / 1024).max(64).to_string()),
+    ];
+    layered(&tuned, connection, &fixed)
+}
+
 /// For a sink's writer, with `share` bytes to queue. `max_message_bytes`: what the topic takes.
 pub(super) fn producer(
     connection: &BTreeMap<String, String>,
@@ -199,6 +216,7 @@ mod tests {
             batch_bytes: 1_000_000,
             headers: vec![],
             timestamp: None,
+            tombstone: None,
         }
     }
 
@@ -209,6 +227,7 @@ mod tests {
             lookup(&connection),
             consumer(&connection, "g", OnGap::Stop, 16 * MIB, 2),
             consumer(&connection, "g", OnGap::Oldest, MIB, 10_000),
+            reader(&connection, "g", MIB),
             producer(&connection, &sink(), 32 * MIB, 1_048_588),
             producer(&connection, &sink(), MIB, 2_000),
             producer(&connection, &KafkaSink { partitioner: Partitioner::Crc32, ..sink() }, MIB, 2_000),

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use arrow::array::{Array, Int64Array, RecordBatch};
+use arrow::array::{Array, AsArray as _, BooleanArray, Int64Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use rdkafka::types::RDKafkaErrorCode as Code;
@@ -29,6 +29,7 @@ pub struct KafkaWriter {
     headers: Vec<(String, usize)>,
     timestamp: Option<usize>,
     partition: Option<usize>,
+    tombstone: Option<usize>,
     /// The batch that the queue had no room for, encoded already.
     rest: Option<Parts>,
     spare: Encoded,
@@ -47,6 +48,8 @@ struct Parts {
     headers: Vec<Cells>,
     timestamp: Option<Int64Array>,
     partition: Option<Int64Array>,
+    /// Where true, the key is deleted.
+    tombstone: Option<BooleanArray>,
 }
 
 impl KafkaWriter {
@@ -72,6 +75,7 @@ impl KafkaWriter {
             Partitioner::Column(name) => Some(column(name, "the partition")?),
             Partitioner::Murmur2 | Partitioner::Crc32 | Partitioner::RoundRobin => None,
         };
+        let tombstone = sink.tombstone.as_ref().map(|name| column(name, "the tombstone")).transpose()?;
         Ok(KafkaWriter {
             outbox: Outbox::open(connection, sink, patience)?,
             topic: sink.topic.clone(),
@@ -80,6 +84,7 @@ impl KafkaWriter {
             headers,
             timestamp,
             partition,
+            tombstone,
             rest: None,
             spare: Encoded::default(),
             refused: Vec::new(),
@@ -89,6 +94,12 @@ impl KafkaWriter {
     fn take_apart(&mut self, rows: &RecordBatch) -> Result<Parts, ArrowError> {
         let mut values = std::mem::take(&mut self.spare);
         self.encoder.encode(rows, &mut values);
+        // The plan has seen that it is of booleans.
+        let tombstone = self.tombstone.and_then(|place| rows.column(place).as_boolean_opt()).cloned();
+        if let Some(deleted) = &tombstone {
+            // Nothing of such a row is written but its key.
+            values.errors.retain(|error| !is_true(deleted, error.index as usize));
+        }
         let mut failed: Vec<u32> = values.errors.iter().map(|error| error.index).collect();
         failed.sort_unstable();
         Ok(Parts {
@@ -102,6 +113,7 @@ impl KafkaWriter {
                 .collect::<Result<_, _>>()?,
             timestamp: self.timestamp.map(|place| milliseconds(rows.column(place))).transpose()?,
             partition: self.partition.map(|place| integers(rows.column(place))).transpose()?,
+            tombstone,
         })
     }
 
@@ -200,15 +212,25 @@ impl Parts {
         let ends = &self.values.ends;
         let mut failed =
             self.failed[self.failed.partition_point(|row| (*row as usize) < from)..].iter().peekable();
+        let nulls = &self.values.nulls;
+        let mut nulls = nulls[nulls.partition_point(|row| (*row as usize) < from)..].iter().peekable();
         (from..ends.len()).filter_map(move |row| {
             if failed.next_if(|failed| **failed as usize == row).is_some() {
                 return None;
             }
             let start = if row == 0 { 0 } else { ends[row - 1] };
-            let value = &self.values.bytes[start as usize..ends[row] as usize];
-            Some(Outgoing { row, key: self.key.get(row), value: Some(value) })
+            let mut value = Some(&self.values.bytes[start as usize..ends[row] as usize]);
+            let null = nulls.next_if(|null| **null as usize == row).is_some();
+            if null || self.tombstone.as_ref().is_some_and(|deleted| is_true(deleted, row)) {
+                value = None;
+            }
+            Some(Outgoing { row, key: self.key.get(row), value })
         })
     }
+}
+
+fn is_true(column: &BooleanArray, row: usize) -> bool {
+    column.is_valid(row) && column.value(row)
 }
 
 fn size(record: &Outgoing<'_>) -> u64 {

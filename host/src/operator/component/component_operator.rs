@@ -10,7 +10,7 @@ use super::seat::{Failure, Seat};
 use super::{CallError, StepControl};
 use crate::batch::Batch;
 use crate::operator::search::{Search, Verdict};
-use crate::operator::{Operator, OperatorError, Output, RowError};
+use crate::operator::{ComponentName, Operator, OperatorError, Output, RowError};
 
 /// A version on trial that asks as often as this for the same batch again has failed.
 const TRANSIENTS_ON_TRIAL: u32 = 4;
@@ -69,11 +69,6 @@ impl ComponentOperator {
                 Err(error)
             }
         }
-    }
-
-    /// `name@version` of what this task runs.
-    pub fn label(&self) -> &str {
-        self.current.label()
     }
 
     fn keep_up(&mut self) -> Result<(), OperatorError> {
@@ -228,7 +223,8 @@ impl ComponentOperator {
                     row: row as u32,
                     code: error.code().into(),
                     message: format!("{}: {}", self.current.label(), error.with_logs()),
-                    retryable: false,
+                    // What a guest trapped on may be gone with its next instance, or with its next version.
+                    retryable: true,
                 });
                 Ok(())
             }
@@ -326,6 +322,11 @@ impl Operator for ComponentOperator {
             self.look(trial, self.control.now_ms());
         }
         Ok(())
+    }
+
+    fn component(&self) -> Option<ComponentName<'_>> {
+        let version = &self.current.installed.version;
+        Some(ComponentName { label: version.label(), digest: version.digest() })
     }
 
     fn close(&mut self) {

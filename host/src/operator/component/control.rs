@@ -150,6 +150,11 @@ impl StepControl {
         self.lock().ledger.running().version.label().to_owned()
     }
 
+    /// Number of the last exchange; 0 before the first.
+    pub fn generation(&self) -> u64 {
+        self.lock().ledger.generation()
+    }
+
     /// What runs.
     pub fn running(&self) -> Arc<dyn Version> {
         Arc::clone(&self.lock().ledger.running().version)
@@ -219,6 +224,16 @@ impl StepControl {
         };
         drop(state);
         self.switch(&before, Probation { batches: 0, time: Duration::ZERO }, wait)
+    }
+
+    /// Brings the version before back if the running one is on trial: it answers, and so badly that somebody who
+    /// looks at more than one batch refuses it. Answers what was taken back. The tasks switch with their next batch.
+    pub fn refuse_trial(&self, reason: &str) -> Option<String> {
+        let mut state = self.lock();
+        state.ledger.trial()?;
+        let running = Arc::clone(state.ledger.running());
+        self.take_back(&mut state, running.serial, reason);
+        Some(running.version.label().to_owned())
     }
 
     fn exclusive(&self) -> Result<MutexGuard<'_, ()>, ExchangeError> {

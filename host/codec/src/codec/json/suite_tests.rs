@@ -45,7 +45,7 @@ fn decode_among_good(cases: &[Case], json_column: bool, wrap: impl Fn(&[u8]) -> 
         values.push(wrap(&case.bytes));
     }
     values.push(good(cases.len()));
-    let decoded = decoder(&schema(fields)).decode(&records(&values));
+    let decoded = decoder(&schema(fields)).decode(&records(&values)).unwrap();
     assert_eq!(decoded.rows.num_rows() + decoded.errors.len(), values.len());
     let rows = decoded.records.clone().unwrap_or_else(|| (0..values.len() as u32).collect());
     for n in 0..=cases.len() {

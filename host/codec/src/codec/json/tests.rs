@@ -6,6 +6,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::datatypes::*;
 
 use crate::batch::RawRecords;
+use crate::codec::registry::Registries;
 use crate::codec::trip::{self, records};
 use crate::codec::{Codec, Decode, Decoded, Decoder, Encode, Encoded, Encoder};
 
@@ -18,11 +19,11 @@ fn one(data_type: DataType) -> SchemaRef {
 }
 
 pub(super) fn decoder(schema: &SchemaRef) -> Decoder {
-    Decoder::new(&Decode::plain(Codec::Json, Arc::clone(schema))).unwrap()
+    Decoder::new(&Decode::plain(Codec::Json, Arc::clone(schema)), &Registries::default()).unwrap()
 }
 
 fn decode<T: AsRef<[u8]>>(schema: &SchemaRef, values: &[T]) -> Decoded {
-    decoder(schema).decode(&records(values))
+    decoder(schema).decode(&records(values)).unwrap()
 }
 
 fn encode(rows: &RecordBatch) -> Encoded {
@@ -109,7 +110,7 @@ fn a_decoder_is_reused_from_run_to_run() {
     let mut decoder = decoder(&orders());
     for run in 0..3 {
         let bad = records(&[r#"{"id":1,"user":"a"}"#, r#"{"id":1,"user":"b","amount":true}"#]);
-        let decoded = decoder.decode(&bad);
+        let decoded = decoder.decode(&bad).unwrap();
         assert_eq!(
             (decoded.rows.num_rows(), decoded.errors.len(), decoded.records),
             (1, 1, Some(vec![0])),
@@ -118,18 +119,18 @@ fn a_decoder_is_reused_from_run_to_run() {
         assert_eq!(decoded.rows.column(1).as_string::<i32>().value(0), "a");
         assert!(decoded.rows.column(2).is_null(0));
     }
-    assert_eq!(decoder.decode(&records::<&str>(&[])).rows.num_rows(), 0);
+    assert_eq!(decoder.decode(&records::<&str>(&[])).unwrap().rows.num_rows(), 0);
 }
 
 #[test]
 fn a_tombstone_is_a_row_of_nulls_where_it_can_be() {
     let mut raw = RawRecords::with_capacity("t".into(), 0, 1, 0);
     raw.push(0, None, Some(b"key"), None);
-    let refused = decoder(&orders()).decode(&raw);
+    let refused = decoder(&orders()).decode(&raw).unwrap();
     insta::assert_snapshot!(errors(&refused.errors), @"0 tombstone: the record has no value (a tombstone) and not every column may be null");
     let nullable =
         schema(vec![Field::new("id", DataType::Int64, true), Field::new("s", DataType::Utf8, true)]);
-    assert_eq!(lines(&encode(&decoder(&nullable).decode(&raw).rows)), r#"{"id":null,"s":null}"#);
+    assert_eq!(lines(&encode(&decoder(&nullable).decode(&raw).unwrap().rows)), r#"{"id":null,"s":null}"#);
 }
 
 #[test]
@@ -388,7 +389,7 @@ fn a_schema_that_json_cannot_hold_is_refused_by_column() {
     .into_iter()
     .map(|fields| {
         let spec = Decode::plain(Codec::Json, schema(fields));
-        let refused = Decoder::new(&spec).err().unwrap();
+        let refused = Decoder::new(&spec, &Registries::default()).err().unwrap();
         format!(
             "{} | {}",
             refused.chars().rev().take(80).collect::<String>().chars().rev().collect::<String>(),

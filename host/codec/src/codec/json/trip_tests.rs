@@ -55,7 +55,7 @@ proptest! {
         let text = format!("{{\"a\":{value}}}");
         let json = [("ARROW:extension:name".to_owned(), "arrow.json".to_owned())].into();
         let schema = schema(vec![Field::new("a", DataType::Utf8, true).with_metadata(json)]);
-        let ours = decoder(&schema).decode(&records(&[&text]));
+        let ours = decoder(&schema).decode(&records(&[&text])).unwrap();
         match serde_json::from_str::<serde_json::Value>(&text) {
             // That parser has a bound of its own on numbers and stops there, whatever follows: without reading
             // the numbers it still tells what is no JSON at all.
@@ -74,7 +74,7 @@ proptest! {
             Field::new("i", DataType::Int64, true),
             Field::new("d", DataType::Decimal128(38, 0), true),
         ]);
-        let read = |name: &str| decoder(&schema).decode(&records(&[format!("{{\"{name}\":{text}}}")])).rows;
+        let read = |name: &str| decoder(&schema).decode(&records(&[format!("{{\"{name}\":{text}}}")])).unwrap().rows;
         let float: f64 = text.parse().unwrap();
         let rows = read("f");
         prop_assert_eq!(rows.num_rows() == 1, float.is_finite());

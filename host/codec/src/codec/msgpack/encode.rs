@@ -42,7 +42,7 @@ impl MsgpackEncoder {
         let members = Members::of(columns, self.arrays);
         let mut scratch = Vec::new();
         for row in 0..rows.num_rows() {
-            let begin = out.bytes.len();
+            let begin = out.begin_row();
             members.write(row, &mut out.bytes, &mut scratch);
             out.end_row(row, begin, Ok(()));
         }

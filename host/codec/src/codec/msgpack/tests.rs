@@ -112,11 +112,13 @@ fn a_bad_record_costs_its_neighbours_nothing() {
 fn a_tombstone_is_a_row_of_nulls_where_it_can_be() {
     let mut raw = RawRecords::with_capacity("t".into(), 0, 1, 0);
     raw.push(0, None, Some(b"key"), None);
-    let mut decoder = Decoder::new(&Decode::plain(Codec::MessagePack, orders())).unwrap();
-    assert_eq!(decoder.decode(&raw).errors[0].code, "tombstone");
+    let mut decoder =
+        Decoder::new(&Decode::plain(Codec::MessagePack, orders()), &Default::default()).unwrap();
+    assert_eq!(decoder.decode(&raw).unwrap().errors[0].code, "tombstone");
     let nullable = schema(vec![Field::new("id", DataType::Int64, true)]);
-    let mut decoder = Decoder::new(&Decode::plain(Codec::MessagePack, nullable)).unwrap();
-    assert_eq!(lines(&decoder.decode(&raw).rows), r#"{"id":null}"#);
+    let mut decoder =
+        Decoder::new(&Decode::plain(Codec::MessagePack, nullable), &Default::default()).unwrap();
+    assert_eq!(lines(&decoder.decode(&raw).unwrap().rows), r#"{"id":null}"#);
 }
 
 #[test]
@@ -469,7 +471,10 @@ fn a_schema_that_messagepack_cannot_hold_is_refused_by_column() {
     .into_iter()
     .map(|fields| {
         let schema = schema(fields);
-        let decode = Decoder::new(&Decode::plain(Codec::MessagePack, Arc::clone(&schema))).err().unwrap();
+        let decode =
+            Decoder::new(&Decode::plain(Codec::MessagePack, Arc::clone(&schema)), &Default::default())
+                .err()
+                .unwrap();
         let encode = Encoder::new(&Encode::plain(Codec::MessagePack), &schema).err().unwrap();
         format!("{} | {encode}", decode.replace("[]: ", ""))
     })

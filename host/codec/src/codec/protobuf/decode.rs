@@ -7,9 +7,11 @@ use super::frame::Frame;
 use super::plan::Message;
 use super::wire::Wire;
 use crate::codec::column::Struct;
+use crate::codec::framed::ReadWritten;
 use crate::codec::problem::Outcome;
 use crate::codec::registered::RegisteredSchema;
 use crate::codec::rows::ReadRecord;
+use crate::codec::wire::Framed;
 
 /// Writers whose schemas are kept compiled.
 const MAX_WRITERS: usize = 64;
@@ -18,61 +20,42 @@ const MAX_WRITERS: usize = 64;
 pub struct ProtobufReader {
     columns: SchemaRef,
     reader: Descriptor,
-    framed: bool,
-    /// The schema of the reader itself, for values that name no other.
-    own: Compiled,
+    /// How messages of the reader's own schema are read.
+    own: Message,
     /// Other schemas, by their ids, the ones compiled longest ago first.
-    writers: Vec<(u64, Result<Compiled, String>)>,
+    writers: Vec<(u64, Result<Writer, String>)>,
     /// Which of the writers is in use; none: the reader's own schema.
     current: Option<usize>,
 }
 
-/// A schema that messages are written with.
-struct Compiled {
+/// A schema that messages were written with.
+struct Writer {
     message: Message,
-    frame: Option<Frame>,
+    frame: Frame,
 }
 
 impl ProtobufReader {
-    /// A reader of the message of `schema` into these columns, which are fields of it by name, all of them or
-    /// some; or which column cannot be filled. `framed`: values begin with Confluent's message indexes.
-    pub fn new(
-        schema: &RegisteredSchema,
-        columns: &SchemaRef,
-        framed: bool,
-    ) -> Result<ProtobufReader, String> {
+    /// A reader of the message of `schema` into these columns, which are fields of it by name, all or some of them;
+    /// or which column cannot be filled. Until `use_writer` says otherwise, values are of the same schema.
+    pub fn new(schema: &RegisteredSchema, columns: &SchemaRef) -> Result<ProtobufReader, String> {
         let reader = Descriptor::new(schema)?;
-        let own = Compiled::new(&reader, &reader, columns, framed)?;
-        Ok(ProtobufReader {
-            columns: SchemaRef::clone(columns),
-            reader,
-            framed,
-            own,
-            writers: Vec::new(),
-            current: None,
-        })
+        let own = Message::new(reader.message(), reader.message(), columns.fields(), 0)?;
+        let columns = SchemaRef::clone(columns);
+        Ok(ProtobufReader { columns, reader, own, writers: Vec::new(), current: None })
     }
 
-    /// The values that follow were written with this schema, which `id` names from now on: fields are matched to
-    /// those of the reader by number. Or why such values cannot be read; nothing changes then.
-    pub fn use_writer(&mut self, id: u64, schema: &RegisteredSchema) -> Result<(), String> {
-        if let Some(current) = self.current
-            && self.writers[current].0 == id
-        {
-            return Ok(());
-        }
-        let known = self.writers.iter().position(|(known, _)| *known == id);
-        let index = known.unwrap_or_else(|| self.add_writer(id, schema));
-        self.writers[index].1.as_ref().map_err(String::clone)?;
-        self.current = Some(index);
-        Ok(())
+    fn writer(&self) -> Option<&Writer> {
+        self.current.and_then(|current| self.writers[current].1.as_ref().ok())
     }
 
     /// Compiles a schema; where it cannot be, that is kept too.
     fn add_writer(&mut self, id: u64, schema: &RegisteredSchema) -> usize {
-        let writer = Descriptor::of_same_message(schema, &self.reader);
-        let compiled =
-            writer.and_then(|writer| Compiled::new(&self.reader, &writer, &self.columns, self.framed));
+        let compile = || {
+            let writer = Descriptor::of_same_message(schema, &self.reader)?;
+            let message = Message::new(self.reader.message(), writer.message(), self.columns.fields(), 0)?;
+            Ok(Writer { message, frame: Frame::new(writer)? })
+        };
+        let compiled = compile();
         if self.writers.len() == MAX_WRITERS {
             let oldest = usize::from(self.current == Some(0));
             drop(self.writers.remove(oldest));
@@ -83,31 +66,36 @@ impl ProtobufReader {
     }
 }
 
-impl Compiled {
-    fn new(
-        reader: &Descriptor,
-        writer: &Descriptor,
-        columns: &SchemaRef,
-        framed: bool,
-    ) -> Result<Compiled, String> {
-        let message = Message::new(reader.message(), writer.message(), columns.fields(), 0)?;
-        let frame = framed.then(|| Frame::new(writer.clone())).transpose()?;
-        Ok(Compiled { message, frame })
+impl ReadWritten for ProtobufReader {
+    /// Fields are matched to those of the reader's schema by number. When the schema cannot be used, the one before
+    /// stays.
+    fn use_writer(&mut self, id: u64, schema: &RegisteredSchema) -> Result<(), String> {
+        let known = self.writers.iter().position(|(known, _)| *known == id);
+        let index = known.unwrap_or_else(|| self.add_writer(id, schema));
+        self.writers[index].1.as_ref().map_err(String::clone)?;
+        self.current = Some(index);
+        Ok(())
+    }
+
+    /// The message, which must be the expected one of its schema.
+    fn body<'a>(&mut self, framed: Framed<'a>) -> Outcome<&'a [u8]> {
+        let (indexes, body) = framed.message()?;
+        match self.writer() {
+            Some(writer) => writer.frame.check(indexes)?,
+            None => {}
+        }
+        Ok(body)
     }
 }
 
 impl ReadRecord for ProtobufReader {
     fn read(&mut self, value: &[u8], columns: &mut Struct) -> Outcome<()> {
-        let compiled = match self.current.and_then(|current| self.writers.get_mut(current)) {
-            Some((_, Ok(compiled))) => compiled,
+        let message = match self.current.map(|current| &mut self.writers[current].1) {
+            Some(Ok(writer)) => &mut writer.message,
             _ => &mut self.own,
         };
-        let begin = match &compiled.frame {
-            Some(frame) => frame.strip(value)?,
-            None => 0,
-        };
         columns.begin();
-        compiled.message.read(columns, &mut Wire::new(value, begin), 0)?;
-        compiled.message.finish(columns)
+        message.read(columns, &mut Wire::new(value, 0), 0)?;
+        message.finish(columns)
     }
 }

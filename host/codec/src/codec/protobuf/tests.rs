@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::*;
 
-use super::{Descriptor, ProtobufEncoder, ProtobufReader, columns};
+use super::{ProtobufEncoder, ProtobufReader, columns};
 use crate::codec::rows::Rows;
 use crate::codec::trip::records;
 use crate::codec::{Decoded, Encoded, RecordError, RegisteredSchema, SchemaKind};
@@ -25,17 +25,16 @@ pub(super) fn message(text: &str, name: &str) -> RegisteredSchema {
 }
 
 pub(super) fn derive(schema: &RegisteredSchema) -> SchemaRef {
-    columns(&Descriptor::new(schema).unwrap()).unwrap()
+    columns(schema).unwrap()
 }
 
 /// Messages decoded into these columns: every column is valid, and no record is lost.
 pub(super) fn decode_into<T: AsRef<[u8]>>(
     schema: &RegisteredSchema,
     columns: &SchemaRef,
-    framed: bool,
     values: &[T],
 ) -> Decoded {
-    let reader = ProtobufReader::new(schema, columns, framed).unwrap();
+    let reader = ProtobufReader::new(schema, columns).unwrap();
     let decoded = Rows::new(Arc::clone(columns), reader).unwrap().decode(&records(values));
     assert_eq!(decoded.rows.num_rows() + decoded.errors.len(), values.len());
     for column in decoded.rows.columns() {
@@ -46,7 +45,7 @@ pub(super) fn decode_into<T: AsRef<[u8]>>(
 
 /// As [`decode_into`], into all columns of the message.
 pub(super) fn decode<T: AsRef<[u8]>>(schema: &RegisteredSchema, values: &[T]) -> Decoded {
-    decode_into(schema, &derive(schema), false, values)
+    decode_into(schema, &derive(schema), values)
 }
 
 pub(super) fn encode(writer: &RegisteredSchema, rows: &RecordBatch, framed: bool) -> Encoded {

@@ -91,6 +91,7 @@ fn sink(topic: &str) -> KafkaSink {
         batch_bytes: 1_000_000,
         headers: vec![],
         timestamp: None,
+        tombstone: None,
     }
 }
 

@@ -7,9 +7,9 @@ use rdkafka::bindings as sys;
 
 use super::*;
 use crate::batch::Batch;
+use crate::codec::{Codec, Encode};
 use crate::codec::{Encoder, RecordError};
 use crate::connector::{DeadLetter, DeadLetterWriter as _, Header, Writer, Written};
-use crate::spec::{Codec, Encode};
 
 /// The partition that librdkafka's `murmur2_random` and `consistent_random` choose: the ones we use.
 fn chosen(key: &str, partitions: i32) -> (i32, i32) {

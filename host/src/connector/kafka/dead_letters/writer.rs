@@ -1,13 +1,18 @@
-//! Keeps dead letters in a topic: key, value and headers as they came, and what went wrong in headers whose names
-//! begin with `sabot.`. Knows nothing of why a letter is dead.
+//! Writes letters to a topic. A letter that the topic would not take with its row goes without it: it can still be
+//! read, but not run again.
 
 use std::time::Duration;
 
-use super::connection::Connection;
-use super::native::{Headers, Outgoing, Sent};
-use super::outbox::Outbox;
+use super::headers::told;
+use crate::connector::kafka::connection::Connection;
+use crate::connector::kafka::native::{Headers, Outgoing, Sent};
+use crate::connector::kafka::outbox::Outbox;
 use crate::connector::{ConnectorError, DeadLetter, DeadLetterWriter};
 use crate::spec::{Compression, KafkaSink, Partitioner};
+
+/// What a record and a header cost beside their bytes.
+const RECORD_OVERHEAD: usize = 64;
+const HEADER_OVERHEAD: usize = 10;
 
 /// Writes dead letters to a topic.
 pub struct KafkaDeadLetters {
@@ -28,6 +33,7 @@ impl KafkaDeadLetters {
             batch_bytes: 1 << 20,
             headers: Vec::new(),
             timestamp: None,
+            tombstone: None,
         };
         Ok(KafkaDeadLetters { outbox: Outbox::open(connection, &sink, patience)?, topic: topic.to_owned() })
     }
@@ -39,8 +45,10 @@ impl DeadLetterWriter for KafkaDeadLetters {
         let row = letter.row.as_ref().map(ToString::to_string);
         let value = letter.value.as_deref().or(row.as_deref().map(str::as_bytes));
         let record = Outgoing { row: 0, key: letter.key.as_deref(), value };
+        let with_row = size(&record, letter, true) <= self.outbox.record_bytes;
         let mut refused = Vec::new();
-        let sent = self.outbox.producer.send_one(&record, None, None, Some(headers(letter)), &mut refused);
+        let headers = Some(headers(letter, with_row));
+        let sent = self.outbox.producer.send_one(&record, None, None, headers, &mut refused);
         if let Some((_, code)) = refused.first() {
             return Err(self.outbox.lost(*code));
         }
@@ -66,34 +74,23 @@ impl DeadLetterWriter for KafkaDeadLetters {
 }
 
 /// The original headers, then what went wrong.
-fn headers(letter: &DeadLetter) -> Headers {
-    let mut headers = Headers::with_capacity(letter.headers.len() + 11);
+fn headers(letter: &DeadLetter, with_row: bool) -> Headers {
+    let told = told(letter, with_row);
+    let mut headers = Headers::with_capacity(letter.headers.len() + told.len());
     for header in &letter.headers {
         headers.push(&header.name, header.value.as_deref());
     }
-    let mut say = |name: &str, value: &str| headers.push(name, Some(value.as_bytes()));
-    say("sabot.pipeline", &letter.pipeline);
-    say("sabot.step", &letter.step);
-    say("sabot.error.code", &letter.code);
-    say("sabot.error.message", &letter.message);
-    say("sabot.failed_at_ms", &letter.at_ms.to_string());
-    let numbers = [
-        ("sabot.partition", letter.partition.map(i64::from)),
-        ("sabot.offset", letter.offset),
-        ("sabot.timestamp_ms", letter.timestamp_ms),
-    ];
-    for (name, number) in numbers {
-        if let Some(number) = number {
-            say(name, &number.to_string());
-        }
-    }
-    for (name, text) in [("sabot.component", &letter.component), ("sabot.topic", &letter.topic)] {
-        if let Some(text) = text {
-            say(name, text);
-        }
-    }
-    if letter.value.is_none() && letter.row.is_some() {
-        say("sabot.value", "row");
+    for (name, value) in told {
+        headers.push(name, Some(&value));
     }
     headers
+}
+
+/// Bytes of a letter's record, not less than the broker will count.
+fn size(record: &Outgoing<'_>, letter: &DeadLetter, with_row: bool) -> u64 {
+    let len = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    let came = letter.headers.iter().map(|h| h.name.len() + len(h.value.as_deref()) + HEADER_OVERHEAD);
+    let told = told(letter, with_row);
+    let told = told.iter().map(|(name, value)| name.len() + value.len() + HEADER_OVERHEAD);
+    (len(record.key) + len(record.value) + came.chain(told).sum::<usize>() + RECORD_OVERHEAD) as u64
 }

@@ -1,11 +1,22 @@
-//! A dead letter: a record or row that failed for good, with its original bytes and where it came from, and the
-//! seam to those who keep it. Knows nothing of why a policy sent it here.
+//! A dead letter: a record or row that failed for good, with its original bytes, where it came from and the row as
+//! it was, so that it can be run again from where it failed; and the seam to those who keep letters. Knows nothing
+//! of why a policy sent one here.
+
+mod file;
+mod home;
+mod marks;
+mod row;
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::ConnectorError;
+
+pub use file::{DeadLetterFile, LetterLines};
+pub use home::Home;
+pub use marks::{Mark, Marks};
+pub use row::{row_as_json, row_from_ipc, row_to_ipc};
 
 /// One failed record.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -16,10 +27,16 @@ pub struct DeadLetter {
     pub step: String,
     /// The component at work there: `name@version`, if any.
     pub component: Option<String>,
+    /// Digest of that component's bytes.
+    #[serde(default)]
+    pub digest: Option<String>,
     /// Short and stable, for counting.
     pub code: String,
     /// For people.
     pub message: String,
+    /// How often it was tried, replays included.
+    #[serde(default = "once")]
+    pub attempts: u32,
     /// Topic (or file) of the original record; `None` for rows made inside.
     pub topic: Option<String>,
     /// Its partition.
@@ -36,10 +53,18 @@ pub struct DeadLetter {
     pub value: Option<Vec<u8>>,
     /// Its headers, as they came.
     pub headers: Vec<Header>,
+    /// The row at the input of the step or sink that refused it, as an Arrow IPC stream; `None` for a record that
+    /// did not decode.
+    #[serde(default, with = "base64_bytes")]
+    pub row_ipc: Option<Vec<u8>>,
     /// The row as JSON, where no original record is known.
     pub row: Option<serde_json::Value>,
     /// When it failed, milliseconds since 1970.
     pub at_ms: i64,
+}
+
+fn once() -> u32 {
+    1
 }
 
 /// A header of a record.
@@ -52,6 +77,15 @@ pub struct Header {
     pub value: Option<Vec<u8>>,
 }
 
+/// A letter as it is kept, with its name among those of its pipeline.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kept {
+    /// The number of its line in a file; partition and offset in a topic.
+    pub id: String,
+    /// The letter.
+    pub letter: DeadLetter,
+}
+
 /// Keeps dead letters. Implemented by a file and a Kafka topic. Delivery is as for [`super::Writer`].
 pub trait DeadLetterWriter: Send {
     /// Takes one. May wait a few milliseconds; `Retry` means it was not taken: call again.
@@ -62,6 +96,24 @@ pub trait DeadLetterWriter: Send {
 
     /// The highest barrier behind everything that is durable. Waits at most `wait` for progress.
     fn delivered(&mut self, wait: Duration) -> Result<Option<u64>, ConnectorError>;
+}
+
+/// Which letters are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted<'a> {
+    /// All that there are.
+    All,
+    /// The newest, at least so many if there are; a file gives all.
+    Newest(u64),
+    /// Those of these names.
+    These(&'a [String]),
+}
+
+/// Reads dead letters back: those that were there when it was opened, once. Implemented by a file and a Kafka
+/// topic. Holds one letter at a time.
+pub trait DeadLetterReader {
+    /// The next letter, the oldest first within a file or partition; `None` after the last one.
+    fn next(&mut self) -> Result<Option<Kept>, ConnectorError>;
 }
 
 /// Bytes as base64 text in JSON.

@@ -1,0 +1,222 @@
+//! Records to rows, by whichever codec: the schema that a value names, the key by a codec of its own, and what is
+//! beside the value. Asks a registry, never a broker.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StructArray, UInt32Array};
+use arrow::compute;
+use arrow::datatypes::{Schema, SchemaRef};
+
+use super::framed::Framed;
+use super::meta::Meta;
+use super::registered::RegisteredSchema;
+use super::registry::Registries;
+use super::rows::Rows;
+use super::settings::{Codec, Decode, Framing};
+use super::wire::Part;
+use super::{Decoded, json, json_schema, msgpack, protobuf, text};
+use crate::batch::RawRecords;
+
+/// Records that cannot be decoded now: their schema's registry does not answer. Nothing was decoded; the same call
+/// may work later.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unavailable(pub String);
+
+/// Records to rows.
+pub struct Decoder {
+    value: PartDecoder,
+    key: Option<PartDecoder>,
+    include: Vec<Meta>,
+    /// All columns.
+    schema: SchemaRef,
+}
+
+/// Values, or keys, to rows.
+struct PartDecoder {
+    codec: Decoding,
+    framed: Option<Framed>,
+    /// One column of text or bytes, not an object of columns.
+    single: bool,
+}
+
+enum Decoding {
+    Json(Rows<json::JsonReader>),
+    JsonSchema(Rows<json_schema::JsonSchemaReader>),
+    MessagePack(Rows<msgpack::MsgpackReader>),
+    Protobuf(Rows<protobuf::ProtobufReader>),
+    Text(Rows<text::TextReader>),
+}
+
+impl PartDecoder {
+    fn new(settings: &Decode, part: Part, registries: &Registries) -> Result<PartDecoder, String> {
+        let schema = SchemaRef::clone(&settings.schema);
+        let codec = match settings.codec {
+            Codec::Json => {
+                let reader = json::JsonReader::new(&schema)?;
+                Decoding::Json(Rows::new(schema, reader)?)
+            }
+            Codec::JsonSchema => {
+                let reader = json_schema::JsonSchemaReader::new(own_schema(settings)?, &schema)?;
+                Decoding::JsonSchema(Rows::new(schema, reader)?)
+            }
+            Codec::MessagePack => {
+                Decoding::MessagePack(Rows::new(schema, msgpack::MsgpackReader::default())?)
+            }
+            Codec::Protobuf => {
+                let reader = protobuf::ProtobufReader::new(own_schema(settings)?, &schema)?;
+                Decoding::Protobuf(Rows::new(schema, reader)?)
+            }
+            codec @ (Codec::String | Codec::Bytes) => {
+                let reader = text::TextReader::new(codec, &schema)?;
+                Decoding::Text(Rows::new(schema, reader)?)
+            }
+            other => return Err(format!("the codec {} is not there yet", other.name())),
+        };
+        let framed = match &settings.framing {
+            Framing::None => None,
+            Framing::Confluent { registry } => Some(Framed::new(registry, registries, part)?),
+        };
+        let single = matches!(settings.codec, Codec::String | Codec::Bytes);
+        Ok(PartDecoder { codec, framed, single })
+    }
+
+    fn decode(&mut self, raw: &RawRecords) -> Result<Decoded, Unavailable> {
+        match (&mut self.codec, &mut self.framed) {
+            (Decoding::Json(rows), _) => Ok(rows.decode(raw)),
+            (Decoding::JsonSchema(rows), None) => Ok(rows.decode(raw)),
+            (Decoding::JsonSchema(rows), Some(framed)) => framed.decode(rows, raw),
+            (Decoding::MessagePack(rows), _) => Ok(rows.decode(raw)),
+            (Decoding::Protobuf(rows), None) => Ok(rows.decode(raw)),
+            (Decoding::Protobuf(rows), Some(framed)) => framed.decode(rows, raw),
+            (Decoding::Text(rows), _) => Ok(rows.decode(raw)),
+        }
+    }
+}
+
+/// The codec's own schema, which values are read by.
+fn own_schema(settings: &Decode) -> Result<&RegisteredSchema, String> {
+    let codec = settings.codec.name();
+    settings.reader.as_deref().ok_or_else(|| format!("the codec {codec} needs a schema of its own"))
+}
+
+impl Decoder {
+    /// A decoder, or why there can be none: names the column at fault.
+    pub fn new(settings: &Decode, registries: &Registries) -> Result<Decoder, String> {
+        let value = PartDecoder::new(settings, Part::Value, registries)?;
+        let key = settings.key.as_deref().map(|key| PartDecoder::new(key, Part::Key, registries));
+        let key = key.transpose().map_err(|why| format!("key: {why}"))?;
+        let include = settings.include.clone();
+        let more = include.iter().map(|meta| Arc::new(meta.field(settings.key.as_deref())));
+        let fields: Vec<_> = settings.schema.fields().iter().cloned().chain(more).collect();
+        if let Some(twice) =
+            settings.schema.fields().iter().find(|f| include.iter().any(|m| m.name() == f.name()))
+        {
+            return Err(format!("{}: a column of the value has this name too", twice.name()));
+        }
+        Ok(Decoder { value, key, include, schema: Arc::new(Schema::new(fields)) })
+    }
+
+    /// Decodes a run of records. Records that fail are among the errors of the answer, which never fails as a
+    /// whole for a record's sake; every record that is not among them has its row (with Arrow its rows).
+    ///
+    /// # Errors
+    /// A registry that does not answer: nothing was decoded.
+    pub fn decode(&mut self, raw: &RawRecords) -> Result<Decoded, Unavailable> {
+        let keys = match &mut self.key {
+            Some(key) => Some(Keys::decode(key, raw)?),
+            None => None,
+        };
+        let mut decoded = self.value.decode(raw)?;
+        if self.include.is_empty() {
+            return Ok(decoded);
+        }
+        if let Some(keys) = &keys {
+            keys.refuse(&mut decoded);
+        }
+        let rows = decoded.rows.num_rows();
+        let records: Vec<u32> = match &decoded.records {
+            Some(records) => records.clone(),
+            None => (0..rows as u32).collect(),
+        };
+        let mut columns = decoded.rows.columns().to_vec();
+        columns.extend(self.include.iter().map(|meta| match (meta, &keys) {
+            (Meta::Key, Some(keys)) => keys.column(&records),
+            (meta, _) => meta.column(raw, &records),
+        }));
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        decoded.rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).expect(
+            "the columns of the value and one column of each included kind, of the types of the schema",
+        );
+        Ok(decoded)
+    }
+}
+
+/// The keys of a run of records.
+struct Keys {
+    column: ArrayRef,
+    /// The row of each record's key in the column; null: it has none, or one that failed.
+    rows: Vec<Option<u32>>,
+    errors: Vec<super::RecordError>,
+}
+
+impl Keys {
+    fn decode(decoder: &mut PartDecoder, raw: &RawRecords) -> Result<Keys, Unavailable> {
+        let mut keys = RawRecords::with_capacity(Arc::clone(&raw.topic), raw.partition, raw.len(), 0);
+        let mut records = Vec::with_capacity(raw.len());
+        for index in 0..raw.len() {
+            let Some(key) = raw.key(index) else { continue };
+            let record = &raw.records()[index];
+            keys.push(record.offset, record.timestamp_ms, None, Some(key));
+            // A header may name the key's schema.
+            raw.headers(index).for_each(|(name, value)| keys.push_header(&name, value));
+            records.push(index as u32);
+        }
+        let decoded = decoder.decode(&keys)?;
+        let mut rows = vec![None; raw.len()];
+        for row in 0..decoded.rows.num_rows() {
+            let key = decoded.records.as_ref().map_or(row, |records| records[row] as usize);
+            rows[records[key] as usize] = Some(row as u32);
+        }
+        let errors = decoded.errors.into_iter().map(|error| super::RecordError {
+            index: records[error.index as usize],
+            message: format!("key: {}", error.message),
+            ..error
+        });
+        let column: ArrayRef = match decoder.single {
+            true => Arc::clone(decoded.rows.column(0)),
+            false => Arc::new(StructArray::from(decoded.rows)),
+        };
+        Ok(Keys { column, rows, errors: errors.collect() })
+    }
+
+    /// Records whose key failed are no rows, and are told once.
+    fn refuse(&self, decoded: &mut Decoded) {
+        if self.errors.is_empty() {
+            return;
+        }
+        let failed = |record: u32| self.errors.iter().any(|error| error.index == record);
+        let records: Vec<u32> = match decoded.records.take() {
+            Some(records) => records,
+            None => (0..decoded.rows.num_rows() as u32).collect(),
+        };
+        let kept: UInt32Array =
+            (0..records.len() as u32).filter(|row| !failed(records[*row as usize])).collect();
+        decoded.rows = compute::take_record_batch(&decoded.rows, &kept).expect("rows of this very batch");
+        decoded.records = Some(kept.values().iter().map(|row| records[*row as usize]).collect());
+        for error in &self.errors {
+            if !decoded.errors.iter().any(|other| other.index == error.index) {
+                decoded.errors.push(error.clone());
+            }
+        }
+        decoded.errors.sort_by_key(|error| error.index);
+    }
+
+    fn column(&self, records: &[u32]) -> ArrayRef {
+        let rows: UInt32Array = records.iter().map(|record| self.rows[*record as usize]).collect();
+        if rows.null_count() == 0 && rows.len() == self.column.len() {
+            return Arc::clone(&self.column);
+        }
+        compute::take(&self.column, &rows, None).expect("rows of this very column")
+    }
+}

@@ -1,0 +1,132 @@
+//! Values that name the schema they were written with: finds out which there are in a run, asks the registry for
+//! those that are new, and switches the reader from one to the next. Several schemas may alternate in a run. Knows
+//! nothing of any format.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::decoder::Unavailable;
+use super::problem::{Outcome, Problem};
+use super::registered::RegisteredSchema;
+use super::registry::{Registries, Registry};
+use super::rows::{ReadRecord, Rows};
+use super::wire::{self, Part, SchemaId};
+use super::{Decoded, problem::code};
+use crate::batch::RawRecords;
+
+/// Schemas that are remembered, at most.
+const WRITERS_MAX: usize = 1_000;
+
+/// Reads values by the schema that they were written with.
+pub(crate) trait ReadWritten: ReadRecord {
+    /// Values from here on were written with `schema`; `id` tells schemas apart.
+    ///
+    /// # Errors
+    /// Why values of it cannot become the rows that are asked for.
+    fn use_writer(&mut self, id: u64, schema: &RegisteredSchema) -> Result<(), String>;
+
+    /// The encoded value of a record taken apart.
+    fn body<'a>(&mut self, framed: wire::Framed<'a>) -> Outcome<&'a [u8]> {
+        Ok(framed.body())
+    }
+}
+
+/// A schema that values named.
+struct Writer {
+    /// Tells it apart from the others.
+    number: u64,
+    /// The schema, or why there is none.
+    schema: Result<Arc<RegisteredSchema>, (&'static str, String)>,
+}
+
+/// The schemas of a task's values or keys.
+pub(crate) struct Framed {
+    registry: Arc<Registry>,
+    name: String,
+    part: Part,
+    writers: HashMap<SchemaId, Writer>,
+    /// The number of the next writer.
+    next: u64,
+    /// What the reader reads by now, or why it does not.
+    current: Option<(SchemaId, Result<(), (&'static str, String)>)>,
+}
+
+impl Framed {
+    pub(crate) fn new(name: &str, registries: &Registries, part: Part) -> Result<Framed, String> {
+        let registry = Arc::clone(registries.get(name)?);
+        Ok(Framed { registry, name: name.to_owned(), part, writers: HashMap::new(), next: 0, current: None })
+    }
+
+    /// Decodes a run of values, each by its own schema.
+    pub(crate) fn decode<R: ReadWritten>(
+        &mut self,
+        rows: &mut Rows<R>,
+        raw: &RawRecords,
+    ) -> Result<Decoded, Unavailable> {
+        self.forget();
+        self.ask(raw)?;
+        Ok(rows.decode_with(raw, |reader, record, bytes| {
+            let framed = wire::frame(raw, record, self.part, bytes)?;
+            self.turn_to(reader, framed.id)?;
+            reader.body(framed)
+        }))
+    }
+
+    /// Asks the registry for every schema of a run that is not known yet, before anything is decoded.
+    fn ask(&mut self, raw: &RawRecords) -> Result<(), Unavailable> {
+        let mut last = None;
+        for record in 0..raw.len() {
+            let Some(bytes) = raw.value(record) else { continue };
+            let Ok(framed) = wire::frame(raw, record, self.part, bytes) else { continue };
+            if last.replace(framed.id) == Some(framed.id) || self.writers.contains_key(&framed.id) {
+                continue;
+            }
+            let schema = match self.registry.schema(framed.id) {
+                Ok(schema) => Ok(schema),
+                Err(error) if error.is_unavailable() => {
+                    return Err(Unavailable(format!("registry `{}`: {error}", self.name)));
+                }
+                Err(error) => Err((error.code(), format!("registry `{}`: {error}", self.name))),
+            };
+            let number = self.next;
+            self.next += 1;
+            self.writers.insert(framed.id, Writer { number, schema });
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn turn_to<R: ReadWritten>(&mut self, reader: &mut R, id: SchemaId) -> Outcome<()> {
+        if !matches!(&self.current, Some((current, _)) if *current == id) {
+            self.switch(reader, id);
+        }
+        match &self.current {
+            Some((_, Err((code, why)))) => Err(Problem::new(code, why.as_str())),
+            _ => Ok(()),
+        }
+    }
+
+    #[cold]
+    fn switch<R: ReadWritten>(&mut self, reader: &mut R, id: SchemaId) {
+        let turned = match self.writers.get(&id) {
+            Some(Writer { number, schema: Ok(schema) }) => {
+                reader.use_writer(*number, schema).map_err(|why| {
+                    (code::SCHEMA_MISMATCH, format!("schema {id} of registry `{}`: {why}", self.name))
+                })
+            }
+            Some(Writer { schema: Err(why), .. }) => Err(why.clone()),
+            None => Err((code::SCHEMA_MISMATCH, format!("schema {id} was not asked for"))),
+        };
+        self.current = Some((id, turned));
+    }
+
+    /// A schema that was not there may be there by the next run; and what is remembered is bounded.
+    fn forget(&mut self) {
+        if self.writers.len() > WRITERS_MAX {
+            self.writers.clear();
+            self.current = None;
+        }
+        self.writers.retain(|_, writer| writer.schema.is_ok());
+        self.current = self.current.take().filter(|(_, turned)| turned.is_ok());
+    }
+}

@@ -1,0 +1,252 @@
+//! Columns from a sample of records: what every record agrees on. Pure; where the sample comes from is not known
+//! here.
+//!
+//! - Whole numbers are int64 (uint64 where one is beyond it), numbers with a fraction or an exponent float64, both
+//!   together float64. Text is text: whether it is a time is the user's to say; MessagePack's timestamps are
+//!   timestamps in nanoseconds, UTC.
+//! - Objects are structs of all keys seen, arrays lists of what their items agree on. Every column may be null.
+//! - A column that was null or empty everywhere is text.
+//! - What disagrees is an error that names the column and both kinds: no value is read as something it is not.
+
+mod value;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
+
+use self::value::Value;
+use super::problem::quote;
+use super::settings::Codec;
+use crate::batch::RawRecords;
+
+/// Columns, and fields of one object.
+const MAX_FIELDS: usize = 1_000;
+/// Objects and arrays within each other.
+const MAX_DEPTH: usize = 16;
+
+/// What is known of a value's kind.
+#[derive(Debug, Default)]
+enum Kind {
+    /// Only nulls so far.
+    #[default]
+    Unknown,
+    Boolean,
+    /// Whether one is beyond int64, and whether one is below zero.
+    Integer {
+        large: bool,
+        negative: bool,
+    },
+    Float,
+    Text,
+    Bytes,
+    Time,
+    List(Box<Kind>),
+    Object(Object),
+}
+
+/// Fields in the order first seen.
+#[derive(Debug, Default)]
+struct Object {
+    fields: Vec<(String, Kind)>,
+    by_name: HashMap<String, usize>,
+}
+
+/// The columns that `records` have in common, and how many of the records were looked at: those that are no
+/// objects of the codec are left out.
+///
+/// # Errors
+/// Where records disagree, where none is an object, or where they have too many columns.
+pub fn infer(codec: Codec, records: &RawRecords) -> Result<(SchemaRef, usize), String> {
+    let read = match codec {
+        Codec::Json => value::from_json,
+        Codec::MessagePack => value::from_msgpack,
+        other => return Err(format!("the columns of {} cannot be inferred", other.name())),
+    };
+    let mut row = Object::default();
+    let mut seen = 0;
+    for bytes in (0..records.len()).filter_map(|index| records.value(index)) {
+        if let Some(Value::Object(fields)) = read(bytes) {
+            row.merge(fields, "", 0)?;
+            seen += 1;
+        }
+    }
+    match (records.len(), seen) {
+        (0, _) => Err("there is no record to infer columns from: write some first, or declare them".into()),
+        (records, 0) => {
+            let codec = codec.name();
+            Err(format!("none of {records} records is an object of {codec}: is it another codec?"))
+        }
+        _ if row.fields.is_empty() => Err("the records have no columns: declare them".into()),
+        _ => Ok((Arc::new(Schema::new(row.into_fields())), seen)),
+    }
+}
+
+fn too_deep(path: &str) -> String {
+    format!("{path}: nested deeper than {MAX_DEPTH} levels: declare the columns")
+}
+
+impl Object {
+    fn merge(&mut self, fields: Vec<(String, Value)>, path: &str, depth: usize) -> Result<(), String> {
+        if depth > MAX_DEPTH {
+            return Err(too_deep(path));
+        }
+        for (name, value) in fields {
+            let at = match self.by_name.get(&name) {
+                Some(at) => *at,
+                None if self.fields.len() == MAX_FIELDS => {
+                    let whose = if path.is_empty() { "the records" } else { path };
+                    return Err(format!(
+                        "{whose}: more than {MAX_FIELDS} different keys: declare the columns"
+                    ));
+                }
+                None => {
+                    self.by_name.insert(name.clone(), self.fields.len());
+                    self.fields.push((name.clone(), Kind::Unknown));
+                    self.fields.len() - 1
+                }
+            };
+            let name = quote(name.as_bytes());
+            let path = if path.is_empty() { name } else { format!("{path}.{name}") };
+            self.fields[at].1.merge(value, &path, depth)?;
+        }
+        Ok(())
+    }
+
+    fn into_fields(self) -> Fields {
+        self.fields.into_iter().map(|(name, kind)| Field::new(name, kind.into_type(), true)).collect()
+    }
+}
+
+impl Kind {
+    fn merge(&mut self, value: Value, path: &str, depth: usize) -> Result<(), String> {
+        if matches!(self, Kind::Unknown) {
+            *self = Kind::of(&value);
+        }
+        match (&mut *self, value) {
+            (_, Value::Null)
+            | (Kind::Boolean, Value::Boolean)
+            | (Kind::Text, Value::Text)
+            | (Kind::Bytes, Value::Bytes)
+            | (Kind::Time, Value::Time)
+            | (Kind::Float, Value::Float | Value::Integer { .. }) => {}
+            (Kind::Integer { .. }, Value::Float) => *self = Kind::Float,
+            (Kind::Integer { large, negative }, Value::Integer { large: l, negative: n }) => {
+                (*large, *negative) = (*large || l, *negative || n);
+                // No integer type holds both.
+                if *large && *negative {
+                    *self = Kind::Float;
+                }
+            }
+            (Kind::List(_), Value::List(_)) if depth == MAX_DEPTH => return Err(too_deep(path)),
+            (Kind::List(of), Value::List(items)) => {
+                let path = format!("{path}[]");
+                items.into_iter().try_for_each(|item| of.merge(item, &path, depth + 1))?;
+            }
+            (Kind::Object(of), Value::Object(fields)) => of.merge(fields, path, depth + 1)?,
+            (kind, value) => {
+                let (was, is) = (kind.name(), Kind::of(&value).name());
+                return Err(format!(
+                    "{path} is {was} in one record and {is} in another: declare the columns"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The kind of a value, of what it holds nothing yet.
+    fn of(value: &Value) -> Kind {
+        match value {
+            Value::Null => Kind::Unknown,
+            Value::Boolean => Kind::Boolean,
+            Value::Integer { large, negative } => Kind::Integer { large: *large, negative: *negative },
+            Value::Float => Kind::Float,
+            Value::Text => Kind::Text,
+            Value::Bytes => Kind::Bytes,
+            Value::Time => Kind::Time,
+            Value::List(_) => Kind::List(Box::default()),
+            Value::Object(_) => Kind::Object(Object::default()),
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Kind::Unknown => "null",
+            Kind::Boolean => "a boolean",
+            Kind::Integer { .. } | Kind::Float => "a number",
+            Kind::Text => "text",
+            Kind::Bytes => "bytes",
+            Kind::Time => "a timestamp",
+            Kind::List(_) => "an array",
+            Kind::Object(_) => "an object",
+        }
+    }
+
+    fn into_type(self) -> DataType {
+        match self {
+            Kind::Unknown | Kind::Text => DataType::Utf8,
+            Kind::Boolean => DataType::Boolean,
+            Kind::Integer { large: true, .. } => DataType::UInt64,
+            Kind::Integer { .. } => DataType::Int64,
+            Kind::Float => DataType::Float64,
+            Kind::Bytes => DataType::Binary,
+            Kind::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+            Kind::List(of) => DataType::List(Arc::new(Field::new("item", of.into_type(), true))),
+            // An object without a key has no fields to be a struct of.
+            Kind::Object(of) if of.fields.is_empty() => DataType::Utf8,
+            Kind::Object(of) => DataType::Struct(of.into_fields()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inferred(codec: Codec, values: &[&[u8]]) -> Result<String, String> {
+        let mut raw = RawRecords::with_capacity("t".into(), 0, values.len(), 0);
+        for value in values {
+            raw.push(0, None, None, Some(value));
+        }
+        let (schema, seen) = infer(codec, &raw)?;
+        let columns: Vec<String> =
+            schema.fields().iter().map(|f| format!("{}: {}", f.name(), f.data_type())).collect();
+        Ok(format!("{seen} of {}: {}", values.len(), columns.join(", ")))
+    }
+
+    fn json(values: &[&str]) -> Result<String, String> {
+        inferred(Codec::Json, &values.iter().map(|value| value.as_bytes()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn records_agree_on_the_widest_kind() {
+        insta::assert_snapshot!(json(&[
+            r#"{"i":1,"u":9,"f":1,"n":null,"s":"2024-05-01T00:00:00Z","b":true,"l":[1],"o":{"x":1}}"#,
+            r#"{"i":-2,"u":18446744073709551615,"f":2.5,"l":[null,2.5],"o":{"y":"a"},"later":[]}"#,
+            "not json", "[1]",
+        ]).unwrap(), @r#"2 of 4: i: Int64, u: UInt64, f: Float64, n: Utf8, s: Utf8, b: Boolean, l: List(Float64), o: Struct("x": Int64, "y": Utf8), later: List(Utf8)"#);
+        insta::assert_snapshot!(json(&[r#"{"a":-1}"#, r#"{"a":18446744073709551615}"#]).unwrap(), @"2 of 2: a: Float64");
+    }
+
+    #[test]
+    fn what_disagrees_is_named() {
+        insta::assert_snapshot!(json(&[r#"{"o":{"a b":[1]}}"#, r#"{"o":{"a b":["x"]}}"#]).unwrap_err(), @"o.a b[] is a number in one record and text in another: declare the columns");
+        insta::assert_snapshot!(json(&[]).unwrap_err(), @"there is no record to infer columns from: write some first, or declare them");
+        insta::assert_snapshot!(json(&["x", "1"]).unwrap_err(), @"none of 2 records is an object of json: is it another codec?");
+        insta::assert_snapshot!(json(&["{}"]).unwrap_err(), @"the records have no columns: declare them");
+        let deep = format!("{}1{}", r#"{"a":"#.repeat(20), "}".repeat(20));
+        assert!(json(&[&deep]).unwrap_err().contains("nested deeper than 16 levels"));
+        let wide: Vec<String> = (0..=MAX_FIELDS).map(|n| format!("\"k{n}\":1")).collect();
+        assert!(
+            json(&[&format!("{{{}}}", wide.join(","))])
+                .unwrap_err()
+                .contains("more than 1000 different keys")
+        );
+    }
+
+    #[test]
+    fn message_pack_brings_its_own_kinds() {
+        let record = b"\x84\xa1t\xd6\xff\0\0\0\x01\xa1b\xc4\x01x\xa1n\xff\xa1l\x91\xcb\x3f\xf0\0\0\0\0\0\0";
+        insta::assert_snapshot!(inferred(Codec::MessagePack, &[record, b"\x84\xa1"]).unwrap(), @r#"1 of 2: t: Timestamp(ns, "UTC"), b: Binary, n: Int64, l: List(Float64)"#);
+    }
+}

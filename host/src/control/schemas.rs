@@ -1,0 +1,351 @@
+//! Columns and schemas that only others know: asks registries and looks at samples when a pipeline is applied, and
+//! pins what they said. A pipeline that is started again asks nobody.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::Reason;
+use super::api::Column;
+use crate::catalog::{PinnedSchema, PipelineRecord};
+use crate::codec::registry::{Registries, RegistryError};
+use crate::codec::{self, Decoder, Encoder, RegisteredSchema};
+use crate::connector::file::LineReader;
+use crate::connector::kafka::{self, Connections};
+use crate::connector::{ConnectorError, Read, ReadLimits, Reader as _};
+use crate::plan::Schemas;
+use crate::spec::{
+    self, Columns, Format, Pipeline, Registered, Sample, Settled, Sink, SinkRegistry, Source,
+    SourceConnector, ValueFormat,
+};
+
+/// How long a registry that does not answer is asked again while somebody waits for an `apply`.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Bytes of a sample of a file.
+const SAMPLE_BYTES: usize = 64 << 20;
+
+/// What was learnt, by place: `sources.orders`, `sources.orders.key`, `sinks.alerts`.
+pub type Pins = BTreeMap<String, PinnedSchema>;
+
+/// What the pipeline of a record is: its specification with what was pinned filled in.
+pub fn pipeline_of(record: &PipelineRecord) -> Result<Pipeline, Vec<Reason>> {
+    let mut pipeline = spec::parse(record.spec.as_bytes(), Format::Auto)
+        .map(|parsed| parsed.pipeline)
+        .map_err(|errors| errors.iter().map(super::apply::reason).collect::<Vec<_>>())?;
+    fill_in(&mut pipeline, &record.schemas)?;
+    Ok(pipeline)
+}
+
+/// Gives the sources and sinks of a pipeline what is pinned for them.
+pub fn fill_in(pipeline: &mut Pipeline, pins: &Pins) -> Result<(), Vec<Reason>> {
+    let mut reasons = Vec::new();
+    for source in pipeline.sources.clone() {
+        let at = format!("sources.{}", source.name);
+        if let Err(reason) = known_source(pipeline, &source, &at, pins) {
+            reasons.push(Reason::at(format!("{at}.decode"), reason));
+        }
+    }
+    for sink in pipeline.sinks.clone() {
+        let pinned = pins.get(&format!("sinks.{}", sink.name));
+        if let Some((schema, id)) = pinned.and_then(|pin| pin.schema.clone().zip(pin.id)) {
+            pipeline.register(&sink.name, schema, id);
+        }
+    }
+    if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+}
+
+fn known_source(pipeline: &mut Pipeline, source: &Source, at: &str, pins: &Pins) -> Result<(), String> {
+    let Some(decode) = source.decode.as_ref().filter(|_| source.decoder.is_none()) else { return Ok(()) };
+    let value = settled(&decode.value, pins.get(at))?;
+    let key = decode.key.as_ref().map(|key| settled(key, pins.get(&format!("{at}.key")))).transpose()?;
+    pipeline.know(&source.name, decode.to_codec(&value, key.as_ref()))
+}
+
+fn settled(format: &ValueFormat, pinned: Option<&PinnedSchema>) -> Result<Settled, String> {
+    if let Some(settled) = format.settle()? {
+        return Ok(settled);
+    }
+    let pinned = pinned.ok_or("its columns were not asked for when it was applied: apply it again")?;
+    match (&pinned.schema, &pinned.columns) {
+        (Some(schema), _) => format.settle_by(schema),
+        (None, Some(columns)) => Ok(Settled { columns: columns_of_text(columns)?, reader: None }),
+        (None, None) => Err("what is pinned for it is damaged: apply it again".into()),
+    }
+}
+
+/// Asks others what only they know.
+pub struct Asking<'a> {
+    /// Brokers, for samples.
+    pub connections: &'a Connections,
+    /// Registries.
+    pub registries: &'a Registries,
+    /// What was pinned before, with the specification of that time: what is written as it was is not asked again.
+    pub before: Option<(&'a Pipeline, &'a Pins)>,
+}
+
+impl Asking<'_> {
+    /// Asks for all sources, fills their columns in and answers what to pin.
+    ///
+    /// # Errors
+    /// Every source that stays unknown, and why.
+    pub fn sources(&self, pipeline: &mut Pipeline) -> Result<Pins, Vec<Reason>> {
+        let (mut pins, mut reasons) = (Pins::new(), Vec::new());
+        for source in &pipeline.sources {
+            let Some(decode) = &source.decode else { continue };
+            let places = [("", Some(&decode.value)), (".key", decode.key.as_ref())];
+            for (suffix, format) in places {
+                let Some(format) = format else { continue };
+                let at = format!("sources.{}{suffix}", source.name);
+                match self.pin(source, format, &at, suffix) {
+                    Ok(None) => {}
+                    Ok(Some(pin)) => {
+                        pins.insert(at, pin);
+                    }
+                    Err(reason) => {
+                        reasons.push(Reason::at(format!("sources.{}.decode{suffix}", source.name), reason))
+                    }
+                }
+            }
+        }
+        if !reasons.is_empty() {
+            return Err(reasons);
+        }
+        fill_in(pipeline, &pins)?;
+        Ok(pins)
+    }
+
+    fn pin(
+        &self,
+        source: &Source,
+        format: &ValueFormat,
+        at: &str,
+        suffix: &str,
+    ) -> Result<Option<PinnedSchema>, String> {
+        if let Some(pin) = self.kept(source, at) {
+            return Ok(Some(pin));
+        }
+        match &format.columns {
+            Columns::Given(_) | Columns::Defined(_) => Ok(None),
+            Columns::Registered(registered) => {
+                let part = if suffix.is_empty() { "value" } else { "key" };
+                self.registered(source, registered, part).map(Some)
+            }
+            Columns::Inferred(sample) if suffix.is_empty() => {
+                let raw = self.sample(source, *sample)?;
+                let (columns, _) = codec::infer(format.codec, &raw)?;
+                Ok(Some(PinnedSchema {
+                    columns: Some(text_of_columns(&columns)?),
+                    ..PinnedSchema::default()
+                }))
+            }
+            Columns::Inferred(_) => Err("the columns of keys cannot be inferred: declare them".into()),
+        }
+    }
+
+    /// What was pinned before, where what asks for it is written as it was.
+    fn kept(&self, source: &Source, at: &str) -> Option<PinnedSchema> {
+        let (pipeline, pins) = self.before?;
+        let old = pipeline.source(&source.name)?;
+        let same = old.decode == source.decode && old.connector == source.connector;
+        pins.get(at).filter(|_| same).cloned()
+    }
+
+    fn registered(&self, source: &Source, asked: &Registered, part: &str) -> Result<PinnedSchema, String> {
+        let registry = self.registries.get(&asked.registry)?;
+        let subject = match (&asked.subject, &source.connector) {
+            (Some(subject), _) => subject.clone(),
+            (None, SourceConnector::Kafka(kafka)) => format!("{}-{part}", kafka.topic),
+            (None, _) => {
+                return Err("it has no topic to name the subject after: give `registry.subject`".into());
+            }
+        };
+        let found = registry
+            .patiently(PATIENCE, |registry| match asked.version {
+                Some(version) => registry.version(&subject, version),
+                None => registry.latest(&subject),
+            })
+            .map_err(|e| format!("registry `{}`: {e}", asked.registry))?;
+        let schema = match &asked.message {
+            None => found.schema,
+            Some(message) => {
+                Arc::new(RegisteredSchema { message: Some(message.clone()), ..(*found.schema).clone() })
+            }
+        };
+        Ok(PinnedSchema {
+            schema: Some(schema),
+            subject: Some(subject),
+            version: Some(found.version),
+            id: Some(found.id),
+            columns: None,
+        })
+    }
+
+    fn sample(&self, source: &Source, sample: Sample) -> Result<crate::batch::RawRecords, String> {
+        match &source.connector {
+            SourceConnector::Kafka(kafka) => {
+                let connection = self.connections.get(&kafka.connection).map_err(|e| e.to_string())?;
+                kafka::sample(&connection, &kafka.topic, sample.records, sample.within)
+                    .map_err(|e| e.to_string())
+            }
+            SourceConnector::File(file) => {
+                let limits = ReadLimits { records: sample.records, bytes: SAMPLE_BYTES, wait: sample.within };
+                let read = LineReader::open(&file.path, 0).and_then(|mut reader| reader.read(limits));
+                match read.map_err(|e: ConnectorError| e.to_string())? {
+                    Read::Records(raw) => Ok(raw),
+                    Read::Rows(_) | Read::Idle | Read::End => {
+                        Err(format!("{} is empty", file.path.display()))
+                    }
+                }
+            }
+            SourceConnector::Generate(_) | SourceConnector::Memory { .. } => {
+                Err("this source makes rows itself".into())
+            }
+        }
+    }
+
+    /// Registers the schemas of all sinks that name a registry, fills them in and answers what to pin. A schema
+    /// that its subject does not take is refused before anything is registered; `rehearse` registers nothing.
+    ///
+    /// # Errors
+    /// Every sink whose schema cannot be made or registered, and why.
+    pub fn sinks(
+        &self,
+        pipeline: &mut Pipeline,
+        schemas: &Schemas,
+        rehearse: bool,
+    ) -> Result<Pins, Vec<Reason>> {
+        let (mut wanted, mut reasons) = (Vec::new(), Vec::new());
+        for sink in &pipeline.sinks {
+            let Some(registry) = sink.encode.as_ref().and_then(|encode| encode.registry.as_ref()) else {
+                continue;
+            };
+            let Some(input) = schemas.input(&sink.name) else { continue };
+            match self.sink_schema(pipeline, sink, registry, input) {
+                Ok(found) => wanted.push((sink.name.clone(), registry.registry.clone(), found)),
+                Err(reason) => reasons.push(Reason::at(format!("sinks.{}.encode", sink.name), reason)),
+            }
+        }
+        let mut pins = Pins::new();
+        if reasons.is_empty() && !rehearse {
+            for (sink, registry, mut pin) in wanted {
+                match self.register(&registry, &mut pin) {
+                    Ok(()) => {
+                        pins.insert(format!("sinks.{sink}"), pin);
+                    }
+                    Err(reason) => reasons.push(Reason::at(format!("sinks.{sink}.encode.registry"), reason)),
+                }
+            }
+        }
+        if reasons.is_empty() { Ok(pins) } else { Err(reasons) }
+    }
+
+    fn sink_schema(
+        &self,
+        pipeline: &Pipeline,
+        sink: &Sink,
+        asked: &SinkRegistry,
+        input: &SchemaRef,
+    ) -> Result<PinnedSchema, String> {
+        let client = self.registries.get(&asked.registry)?;
+        let of_registry = |e: RegistryError| format!("registry `{}`: {e}", asked.registry);
+        let encode = sink.encode.as_ref().ok_or("there is nothing to encode")?;
+        let topic = pipeline.topic(&sink.name);
+        if asked.latest {
+            let subject = subject(asked, topic, None)?;
+            let found = client.patiently(PATIENCE, |client| client.latest(&subject)).map_err(of_registry)?;
+            return Ok(PinnedSchema {
+                schema: Some(found.schema),
+                subject: Some(subject),
+                version: Some(found.version),
+                id: Some(found.id),
+                columns: None,
+            });
+        }
+        let columns = chosen(encode.columns.as_deref(), input)?;
+        let schema = match &encode.definition {
+            Some(schema) => Arc::clone(schema),
+            None => Arc::new(codec::schema_of(encode.codec, &columns, &sink.name.replace('-', "_"))?),
+        };
+        let subject = subject(asked, topic, codec::record_name(encode.codec, &schema).as_deref())?;
+        let verdict =
+            client.patiently(PATIENCE, |client| client.compatible(&subject, &schema)).map_err(of_registry)?;
+        if let Err(reasons) = verdict {
+            return Err(format!(
+                "subject `{subject}` of registry `{}` does not take this schema: {}",
+                asked.registry,
+                reasons.join("; ")
+            ));
+        }
+        Ok(PinnedSchema { schema: Some(schema), subject: Some(subject), ..PinnedSchema::default() })
+    }
+
+    fn register(&self, registry: &str, pin: &mut PinnedSchema) -> Result<(), String> {
+        let (Some(schema), Some(subject), None) = (&pin.schema, &pin.subject, pin.id) else { return Ok(()) };
+        let client = self.registries.get(registry)?;
+        let id = client
+            .patiently(PATIENCE, |client| client.register(subject, schema))
+            .map_err(|e| format!("registry `{registry}`: {e}"))?;
+        pin.id = Some(id);
+        Ok(())
+    }
+}
+
+fn subject(asked: &SinkRegistry, topic: Option<&str>, record: Option<&str>) -> Result<String, String> {
+    if let Some(subject) = &asked.subject {
+        return Ok(subject.clone());
+    }
+    let topic = topic.ok_or("it has no topic to name the subject after: give `registry.subject`")?;
+    asked.strategy.subject(topic, codec::wire::Part::Value, record)
+}
+
+/// The columns that a sink writes.
+fn chosen(names: Option<&[String]>, input: &SchemaRef) -> Result<SchemaRef, String> {
+    let Some(names) = names else { return Ok(Arc::clone(input)) };
+    let fields: Result<Vec<Field>, String> = names
+        .iter()
+        .map(|name| input.field_with_name(name).cloned().map_err(|_| format!("there is no column `{name}`")))
+        .collect();
+    Ok(Arc::new(Schema::new(fields?)))
+}
+
+fn text_of_columns(columns: &Schema) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    arrow_ipc::writer::StreamWriter::try_new(&mut bytes, columns)
+        .and_then(|mut writer| writer.finish())
+        .map_err(|e| format!("its columns cannot be kept: {e}"))?;
+    Ok(STANDARD.encode(bytes))
+}
+
+fn columns_of_text(text: &str) -> Result<SchemaRef, String> {
+    let damaged = || "the columns that are pinned for it are damaged: apply it again".to_owned();
+    let bytes = STANDARD.decode(text).map_err(|_| damaged())?;
+    let reader = arrow_ipc::reader::StreamReader::try_new(bytes.as_slice(), None).map_err(|_| damaged())?;
+    Ok(reader.schema())
+}
+
+/// Whether every codec takes what it is told: asked before anything is stored, so that nothing is stored that could
+/// not start.
+pub fn check_codecs(pipeline: &Pipeline, schemas: &Schemas, registries: &Registries) -> Vec<Reason> {
+    let sources = pipeline.sources.iter().filter_map(|source| {
+        let refused = Decoder::new(source.decoder.as_ref()?, registries).err()?;
+        Some(Reason::at(format!("sources.{}.decode", source.name), refused))
+    });
+    let sinks = pipeline.sinks.iter().filter_map(|sink| {
+        let refused = Encoder::new(sink.encoder.as_ref()?, schemas.input(&sink.name)?).err()?;
+        Some(Reason::at(format!("sinks.{}.encode", sink.name), refused))
+    });
+    sources.chain(sinks).collect()
+}
+
+/// Columns for people.
+pub fn columns(schema: &Schema) -> Vec<Column> {
+    let column = |field: &FieldRef| {
+        let not_null = if field.is_nullable() { "" } else { "!" };
+        Column { name: field.name().clone(), of: format!("{}{not_null}", spec::show_type(field.data_type())) }
+    };
+    schema.fields().iter().map(column).collect()
+}
