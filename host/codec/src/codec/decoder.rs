@@ -14,7 +14,7 @@ use super::registry::Registries;
 use super::rows::Rows;
 use super::settings::{Codec, Decode, Framing};
 use super::wire::Part;
-use super::{Decoded, json, json_schema, msgpack, protobuf, text};
+use super::{Decoded, arrow_ipc, json, json_schema, msgpack, protobuf, text};
 use crate::batch::RawRecords;
 
 /// Records that cannot be decoded now: their schema's registry does not answer. Nothing was decoded; the same call
@@ -46,6 +46,7 @@ enum Decoding {
     MessagePack(Rows<msgpack::MsgpackReader>),
     Protobuf(Rows<protobuf::ProtobufReader>),
     Text(Rows<text::TextReader>),
+    Arrow(Box<arrow_ipc::ArrowDecoder>),
 }
 
 impl PartDecoder {
@@ -71,6 +72,7 @@ impl PartDecoder {
                 let reader = text::TextReader::new(codec, &schema)?;
                 Decoding::Text(Rows::new(schema, reader)?)
             }
+            Codec::Arrow => Decoding::Arrow(Box::new(arrow_ipc::ArrowDecoder::new(schema)?)),
             other => return Err(format!("the codec {} is not there yet", other.name())),
         };
         let framed = match &settings.framing {
@@ -90,6 +92,7 @@ impl PartDecoder {
             (Decoding::Protobuf(rows), None) => Ok(rows.decode(raw)),
             (Decoding::Protobuf(rows), Some(framed)) => framed.decode(rows, raw),
             (Decoding::Text(rows), _) => Ok(rows.decode(raw)),
+            (Decoding::Arrow(decoder), _) => Ok(decoder.decode(raw)),
         }
     }
 }

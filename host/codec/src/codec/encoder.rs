@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::settings::{Codec, Encode};
-use super::{Encoded, json, json_schema, msgpack, protobuf, text, wire};
+use super::{Encoded, arrow_ipc, json, json_schema, msgpack, protobuf, text, wire};
 
 /// Rows to bytes.
 pub struct Encoder {
@@ -19,6 +19,7 @@ enum Encoding {
     MessagePack(msgpack::MsgpackEncoder),
     Protobuf(protobuf::ProtobufEncoder),
     Text(text::TextEncoder),
+    Arrow(Box<arrow_ipc::ArrowEncoder>),
 }
 
 impl Encoder {
@@ -41,6 +42,7 @@ impl Encoder {
             codec @ (Codec::String | Codec::Bytes) => {
                 Encoding::Text(text::TextEncoder::new(codec, columns, schema)?)
             }
+            Codec::Arrow => Encoding::Arrow(Box::new(arrow_ipc::ArrowEncoder::new(columns, schema)?)),
             other => return Err(format!("the codec {} is not there yet", other.name())),
         };
         let prefix = settings.schema_id.map_or_else(Vec::new, |id| wire::prefix(id).to_vec());
@@ -57,6 +59,7 @@ impl Encoder {
             Encoding::MessagePack(encoder) => encoder.encode(rows, out),
             Encoding::Protobuf(encoder) => encoder.encode(rows, out),
             Encoding::Text(encoder) => encoder.encode(rows, out),
+            Encoding::Arrow(encoder) => encoder.encode(rows, out),
         }
     }
 }

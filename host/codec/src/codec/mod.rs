@@ -6,6 +6,7 @@
 //! To add a codec: a variant in `decoder` and `encoder`, a file beside `json` with a [`rows::ReadRecord`], [`Codec`]
 //! for its name.
 
+mod arrow_ipc;
 #[cfg(test)]
 mod cases;
 mod chosen;
@@ -14,6 +15,8 @@ mod decimal;
 mod decoder;
 mod encoder;
 mod framed;
+#[cfg(test)]
+mod framed_tests;
 mod infer;
 mod json;
 mod json_schema;

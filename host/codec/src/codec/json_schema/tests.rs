@@ -407,6 +407,13 @@ fn what_cannot_be_checked_is_refused() {
 }
 
 #[test]
+fn a_pattern_has_no_endless_time() {
+    let schema = object(r#""a":{"pattern":"^(?=(a+)+$)(a|a)*\\1b$"}"#);
+    let decoded = decode(&schema, &[&format!(r#"{{"a":"{}"}}"#, "a".repeat(100))]);
+    insta::assert_snapshot!(errors(&decoded.errors), @"0 schema-violation: a: Error executing regex: Max limit for backtracking count exceeded");
+}
+
+#[test]
 fn deep_values_and_schemas_fit_the_stack_of_a_thread() {
     let recursive = object(r##""a":{"$ref":"#"},"b":{"anyOf":[{"$ref":"#"},{"type":"integer"}]}"##);
     let value = format!("{}7{}", r#"{"b":"#.repeat(127), "}".repeat(127));
