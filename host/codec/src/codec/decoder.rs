@@ -61,11 +61,6 @@ impl PartDecoder {
                 let reader = json_schema::JsonSchemaReader::new(own_schema(settings)?, &schema)?;
                 Decoding::JsonSchema(Rows::new(schema, reader)?)
             }
-            Codec::Protobuf => {
-                let framed = settings.framing != Framing::None;
-                let reader = protobuf::ProtobufReader::new(own_schema(settings)?, &schema, framed)?;
-                Decoding::Protobuf(Rows::new(schema, reader)?)
-            }
             Codec::MessagePack => {
                 Decoding::MessagePack(Rows::new(schema, msgpack::MsgpackReader::default())?)
             }

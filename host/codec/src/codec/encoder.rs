@@ -32,10 +32,6 @@ impl Encoder {
                 let writer = settings.writer.as_deref();
                 Encoding::JsonSchema(json_schema::JsonSchemaEncoder::new(columns, schema, writer)?)
             }
-            Codec::Protobuf => {
-                let (writer, framed) = (settings.writer.as_deref(), settings.schema_id.is_some());
-                Encoding::Protobuf(protobuf::ProtobufEncoder::new(columns, schema, writer, framed)?)
-            }
             Codec::MessagePack => {
                 Encoding::MessagePack(msgpack::MsgpackEncoder::new(columns, schema, settings.arrays)?)
             }

@@ -26,8 +26,6 @@ pub struct ProtobufReader {
     writers: Vec<(u64, Result<Writer, String>)>,
     /// Which of the writers is in use; none: the reader's own schema.
     current: Option<usize>,
-    /// The message indexes of the value to come are in its record's header.
-    indexes_in_header: bool,
 }
 
 /// A schema that messages were written with.
