@@ -28,6 +28,8 @@ mod frame;
 mod json_text;
 mod json_wire;
 mod kind;
+#[cfg(test)]
+mod known_tests;
 mod outline;
 mod plan;
 mod proto;
