@@ -61,13 +61,12 @@ impl PartDecoder {
                 let reader = json_schema::JsonSchemaReader::new(own_schema(settings)?, &schema)?;
                 Decoding::JsonSchema(Rows::new(schema, reader)?)
             }
-            Codec::Protobuf => {
-                let framed = settings.framing != Framing::None;
-                let reader = protobuf::ProtobufReader::new(own_schema(settings)?, &schema, framed)?;
-                Decoding::Protobuf(Rows::new(schema, reader)?)
-            }
             Codec::MessagePack => {
                 Decoding::MessagePack(Rows::new(schema, msgpack::MsgpackReader::default())?)
+            }
+            Codec::Protobuf => {
+                let reader = protobuf::ProtobufReader::new(own_schema(settings)?, &schema)?;
+                Decoding::Protobuf(Rows::new(schema, reader)?)
             }
             codec @ (Codec::String | Codec::Bytes) => {
                 let reader = text::TextReader::new(codec, &schema)?;

@@ -32,12 +32,12 @@ impl Encoder {
                 let writer = settings.writer.as_deref();
                 Encoding::JsonSchema(json_schema::JsonSchemaEncoder::new(columns, schema, writer)?)
             }
+            Codec::MessagePack => {
+                Encoding::MessagePack(msgpack::MsgpackEncoder::new(columns, schema, settings.arrays)?)
+            }
             Codec::Protobuf => {
                 let (writer, framed) = (settings.writer.as_deref(), settings.schema_id.is_some());
                 Encoding::Protobuf(protobuf::ProtobufEncoder::new(columns, schema, writer, framed)?)
-            }
-            Codec::MessagePack => {
-                Encoding::MessagePack(msgpack::MsgpackEncoder::new(columns, schema, settings.arrays)?)
             }
             codec @ (Codec::String | Codec::Bytes) => {
                 Encoding::Text(text::TextEncoder::new(codec, columns, schema)?)

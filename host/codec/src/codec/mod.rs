@@ -23,7 +23,7 @@ mod json_schema;
 mod meta;
 mod msgpack;
 mod problem;
-pub mod protobuf;
+mod protobuf;
 mod registered;
 pub mod registry;
 mod rows;
@@ -52,8 +52,8 @@ use problem::{Outcome, Problem, code};
 /// A schema of another language, one that is none, or one that holds what no column can hold.
 pub fn columns(codec: Codec, schema: &RegisteredSchema) -> Result<SchemaRef, String> {
     match codec {
-        Codec::Protobuf => protobuf::columns(&protobuf::Descriptor::new(schema)?),
         Codec::JsonSchema => json_schema::columns(schema),
+        Codec::Protobuf => protobuf::columns(schema),
         _ => Err(has_no_schema(codec)),
     }
 }
@@ -68,13 +68,10 @@ fn has_no_schema(codec: Codec) -> String {
 /// The column that the codec cannot hold; a codec that has no schema of its own.
 pub fn schema_of(codec: Codec, columns: &SchemaRef, name: &str) -> Result<RegisteredSchema, String> {
     match codec {
-        Codec::Protobuf => {
-            let text = protobuf::proto_of(columns, name)?;
-            Ok(RegisteredSchema::new(SchemaKind::Protobuf, text))
-        }
         Codec::JsonSchema => {
             Ok(RegisteredSchema::new(SchemaKind::Json, json_schema::schema_of(columns, name)))
         }
+        Codec::Protobuf => protobuf::schema_of(columns, name),
         _ => Err(has_no_schema(codec)),
     }
 }
@@ -82,10 +79,8 @@ pub fn schema_of(codec: Codec, columns: &SchemaRef, name: &str) -> Result<Regist
 /// The name of the record that a schema describes, where it has one: some subjects are named after it.
 pub fn record_name(codec: Codec, schema: &RegisteredSchema) -> Option<String> {
     match codec {
-        Codec::Protobuf => {
-            protobuf::Descriptor::new(schema).ok().map(|descriptor| descriptor.name().to_owned())
-        }
         Codec::JsonSchema => json_schema::title(schema),
+        Codec::Protobuf => protobuf::full_name(schema),
         _ => None,
     }
 }
