@@ -5,6 +5,7 @@
 //!
 //! To add a codec: a variant here, a file beside `json` with a [`rows::ReadRecord`], [`Codec`] for its name.
 
+pub mod avro;
 #[cfg(test)]
 mod cases;
 mod column;
@@ -32,7 +33,7 @@ use rows::Rows;
 pub struct RecordError {
     /// Index of the record (decode) or row (encode).
     pub index: u32,
-    /// Short and stable, for counting: `json-syntax`, `type-mismatch`, `missing-column`, `out-of-range`,
+    /// Short and stable, for counting: `json-syntax`, `avro-syntax`, `type-mismatch`, `missing-column`, `out-of-range`,
     /// `too-large`, `tombstone`.
     pub code: &'static str,
     /// For people: the path inside the record, what was expected, what was found.
@@ -107,6 +108,7 @@ pub struct Decoder(Decoding);
 
 enum Decoding {
     Json(Rows<json::JsonReader>),
+    Avro(Rows<avro::AvroReader>),
 }
 
 impl Decoder {
@@ -118,6 +120,13 @@ impl Decoder {
                 let reader = json::JsonReader::new(&schema)?;
                 Rows::new(schema, reader).map(Decoding::Json)
             }
+            Codec::Avro => {
+                let reader = match &settings.reader {
+                    Some(reader) => avro::AvroReader::new(reader, &schema)?,
+                    None => avro::AvroReader::of_columns(&schema)?,
+                };
+                Rows::new(schema, reader).map(Decoding::Avro)
+            }
             other => Err(format!("the codec {} is not there yet", other.name())),
         }
         .map(Decoder)
@@ -128,6 +137,7 @@ impl Decoder {
     pub fn decode(&mut self, raw: &RawRecords) -> Decoded {
         match &mut self.0 {
             Decoding::Json(rows) => rows.decode(raw),
+            Decoding::Avro(rows) => rows.decode(raw),
         }
     }
 }
@@ -137,6 +147,7 @@ pub struct Encoder(Encoding);
 
 enum Encoding {
     Json(json::JsonEncoder),
+    Avro(avro::AvroEncoder),
 }
 
 impl Encoder {
@@ -144,6 +155,10 @@ impl Encoder {
     pub fn new(settings: &Encode, schema: &SchemaRef) -> Result<Encoder, String> {
         match settings.codec {
             Codec::Json => json::JsonEncoder::new(settings.columns.as_deref(), schema).map(Encoding::Json),
+            Codec::Avro => {
+                avro::AvroEncoder::new(settings.columns.as_deref(), schema, settings.writer.as_deref())
+                    .map(Encoding::Avro)
+            }
             other => Err(format!("the codec {} is not there yet", other.name())),
         }
         .map(Encoder)
@@ -154,6 +169,7 @@ impl Encoder {
     pub fn encode(&mut self, rows: &RecordBatch, out: &mut Encoded) {
         match &mut self.0 {
             Encoding::Json(encoder) => encoder.encode(rows, out),
+            Encoding::Avro(encoder) => encoder.encode(rows, out),
         }
     }
 }

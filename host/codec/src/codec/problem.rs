@@ -10,6 +10,8 @@ const QUOTE_CHARS: usize = 40;
 pub(crate) mod code {
     /// Not JSON.
     pub(crate) const JSON_SYNTAX: &str = "json-syntax";
+    /// Not a value of the Avro schema.
+    pub(crate) const AVRO_SYNTAX: &str = "avro-syntax";
     /// Another type than the column's.
     pub(crate) const TYPE_MISMATCH: &str = "type-mismatch";
     /// A column that cannot be null has no value.

@@ -1,0 +1,34 @@
+//! Avro records ↔ rows.
+
+mod array;
+mod canonical;
+mod columns;
+mod compatible;
+mod cursor;
+mod decimal;
+mod decode;
+mod default;
+mod derive;
+mod encode;
+mod file;
+mod meaning;
+mod nested;
+mod parse;
+mod plan;
+mod resolve;
+mod skip;
+#[cfg(test)]
+mod suite_tests;
+mod target;
+mod types;
+mod uuid;
+mod value;
+mod write;
+
+pub use canonical::{fingerprint, single_object};
+pub use columns::columns;
+pub use compatible::compatible;
+pub use decode::AvroReader;
+pub use derive::schema_of;
+pub use encode::AvroEncoder;
+pub use file::{AvroFile, FileBlock};
