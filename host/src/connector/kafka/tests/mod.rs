@@ -2,6 +2,7 @@
 
 mod fwd;
 mod group;
+mod letters;
 mod writer;
 
 use std::collections::BTreeMap;
