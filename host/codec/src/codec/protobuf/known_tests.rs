@@ -63,7 +63,7 @@ fn every_unit_takes_what_is_whole_in_it_and_is_written_back() {
             vec![],
         ];
         let decoded = decode_into(&message, &columns, &values);
-        let per = match unit {
+        let per: i64 = match unit {
             Second => 1,
             Millisecond => 1_000,
             Microsecond => 1_000_000,
