@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -21,6 +21,7 @@ use super::walker::{Edge, Role, Walker, WalkerNode};
 use crate::codec::Decoder;
 use crate::connector::Partition;
 use crate::connector::kafka::Connections;
+use crate::operator::Halt;
 use crate::operator::component::{ComponentOperator, StepControl};
 use crate::plan::{Fragment, Node, NodeKind, Plan, Port, Schemas, errors_schema};
 use crate::spec::{self, PORT_ERRORS, PORT_MAIN};
@@ -63,7 +64,7 @@ type Tasks = (Vec<Task>, Vec<Option<Sender<Command>>>);
 struct Making<'a> {
     channels: Channels,
     events: &'a Sender<Event>,
-    cancel: &'a Arc<AtomicBool>,
+    halt: &'a Arc<Halt>,
 }
 
 impl Job {
@@ -148,7 +149,7 @@ impl Job {
         &self,
         partitions: Vec<Partition>,
         events: &Sender<Event>,
-        cancel: &Arc<AtomicBool>,
+        halt: &Arc<Halt>,
     ) -> Result<Tasks, String> {
         let mut by_place: BTreeMap<(String, i32), Partition> = BTreeMap::new();
         let mut numbers: BTreeMap<String, BTreeSet<i32>> = BTreeMap::new();
@@ -157,7 +158,7 @@ impl Job {
             by_place.insert((partition.source.clone(), partition.partition), partition);
         }
         let lanes = lanes(&self.plan, &numbers);
-        let mut making = Making { channels: Channels::new(&self.plan, &lanes), events, cancel };
+        let mut making = Making { channels: Channels::new(&self.plan, &lanes), events, halt };
         let (mut tasks, mut commands) = (Vec::new(), Vec::new());
         for (id, fragment) in self.plan.fragments.iter().enumerate() {
             for &lane in &lanes[id] {
@@ -213,16 +214,12 @@ impl Job {
             true => Some(connectors::dead_letter_writer(&self.spec, &self.resources)?),
             false => None,
         };
-        let dead_letters = DeadLetters::new(
-            self.name().into(),
-            writer,
-            Arc::clone(&self.metrics),
-            Arc::clone(making.cancel),
-        );
+        let dead_letters =
+            DeadLetters::new(self.name().into(), writer, Arc::clone(&self.metrics), Arc::clone(making.halt));
         let events = making.events.clone();
         // Only the coordinator's own end makes this fail, and then nobody asks.
         let waiting = Box::new(move |reason| drop(events.send(Event::Waiting { task, reason })));
-        Ok(Walker::new(nodes, dead_letters, Arc::clone(making.cancel), waiting))
+        Ok(Walker::new(nodes, dead_letters, Arc::clone(making.halt), waiting))
     }
 
     fn node(&self, node: &Node, place: Place, making: &mut Making<'_>) -> Result<WalkerNode, String> {
@@ -242,7 +239,7 @@ impl Job {
                 let label = Arc::clone(control);
                 component = Some(Box::new(move || label.label()) as Box<dyn Fn() -> String + Send>);
                 port_names = control.running().output_ports().iter().map(|(name, _)| name.clone()).collect();
-                let operator = ComponentOperator::new(Arc::clone(control));
+                let operator = ComponentOperator::new(Arc::clone(control), Arc::clone(making.halt));
                 Role::Operator(Box::new(operator.map_err(|e| format!("step `{name}`: {e}"))?))
             }
             NodeKind::Filter | NodeKind::Select | NodeKind::Route => {

@@ -1,6 +1,7 @@
 //! A pipeline's coordinator: one thread that joins the groups, keeps a run going between rebalances, sends
 //! barriers, commits what is complete, and restarts after a failure with growing waits.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -12,6 +13,7 @@ use super::life::{Life, State};
 use super::run::{Happened, Run};
 use crate::checkpoint::Completed;
 use crate::connector::{Commit, ConnectorError, Group, GroupEvent, Partition};
+use crate::operator::Halt;
 use crate::supervise::{Failures, RestartPolicy};
 
 /// How long the coordinator waits for its tasks before it looks after its groups again.
@@ -24,6 +26,7 @@ pub struct Handle {
     job: Arc<Job>,
     life: Arc<Life>,
     stop: Sender<()>,
+    stopping: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -33,12 +36,18 @@ impl Handle {
         let life = Arc::new(Life::default());
         life.enter(State::Starting, None);
         let (stop, stopped) = bounded(1);
-        let coordinator =
-            Coordinator { job: Arc::clone(&job), life: Arc::clone(&life), stopped, tasks_checkpoint: 1 };
+        let stopping = Arc::new(AtomicBool::new(false));
+        let coordinator = Coordinator {
+            job: Arc::clone(&job),
+            life: Arc::clone(&life),
+            stopped,
+            stopping: Arc::clone(&stopping),
+            tasks_checkpoint: 1,
+        };
         let thread = std::thread::Builder::new()
             .name(format!("c-{}", job.name()))
             .spawn(move || coordinator.run(policy))?;
-        Ok(Handle { job, life, stop, thread: Mutex::new(Some(thread)) })
+        Ok(Handle { job, life, stop, stopping, thread: Mutex::new(Some(thread)) })
     }
 
     /// What it runs.
@@ -51,8 +60,10 @@ impl Handle {
         &self.life
     }
 
-    /// Finishes what was read, commits and stops. Waits for it.
+    /// Finishes what was read, commits and stops. Waits for it. A batch over which a component takes far longer
+    /// than usual is left uncommitted for the next start.
     pub fn stop(&self) {
+        self.stopping.store(true, Relaxed);
         // Full means that it was told already.
         let _ = self.stop.try_send(());
         self.wait();
@@ -78,7 +89,10 @@ impl Drop for Handle {
 struct Coordinator {
     job: Arc<Job>,
     life: Arc<Life>,
+    /// Wakes it for a stop.
     stopped: Receiver<()>,
+    /// It was told to stop. Tasks look at it too.
+    stopping: Arc<AtomicBool>,
     tasks_checkpoint: u64,
 }
 
@@ -102,9 +116,15 @@ impl Coordinator {
             self.life.enter(State::Starting, None);
             let started = Instant::now();
             match self.attempt() {
+                Ok(_) if self.is_stopping() => return self.life.enter(State::Stopped, None),
                 Ok(Ending::Stopped) => return self.life.enter(State::Stopped, None),
                 Ok(Ending::SourcesEnded) => {
                     return self.life.enter(State::Stopped, Some("all its sources have ended".into()));
+                }
+                // Whoever stops a pipeline does not want it to start again, whatever became of its last batches.
+                Err(reason) if self.is_stopping() => {
+                    self.job.log(format!("stopped: {reason}"));
+                    return self.life.enter(State::Stopped, Some(reason));
                 }
                 Err(reason) => {
                     let wait = failures.failed(&policy, started.elapsed());
@@ -122,6 +142,10 @@ impl Coordinator {
                 }
             }
         }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Relaxed)
     }
 
     /// From joining the groups to a stop, an end or a failure.
@@ -145,7 +169,7 @@ impl Coordinator {
         let mut run: Option<Run> = None;
         let mut barrier_at = Instant::now();
         loop {
-            if self.stopped.try_recv().is_ok() {
+            if self.is_stopping() {
                 if let Some(run) = run.take() {
                     self.drain(run, memberships)?;
                 }
@@ -153,7 +177,8 @@ impl Coordinator {
             }
             self.look_after(memberships, &mut run)?;
             let Some(at_work) = &mut run else {
-                if memberships.iter().all(|m| m.assigned) {
+                // After a stop what a drain gave back may be past a batch that was left.
+                if memberships.iter().all(|m| m.assigned) && !self.is_stopping() {
                     run = Some(self.start(memberships)?);
                     barrier_at = Instant::now() + self.job.checkpoint_every();
                 }
@@ -219,7 +244,7 @@ impl Coordinator {
         let partitions: Vec<Partition> =
             memberships.iter_mut().flat_map(|m| m.partitions.drain(..)).collect();
         let count = partitions.len();
-        let run = Run::start(&self.job, partitions, self.tasks_checkpoint)?;
+        let run = Run::start(&self.job, partitions, self.tasks_checkpoint, Halt::of(&self.stopping))?;
         self.job.set_tasks(run.tasks());
         self.job.log(format!("running: {count} partitions, {} tasks", run.tasks()));
         self.life.enter(State::Running, None);

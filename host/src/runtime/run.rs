@@ -2,7 +2,6 @@
 //! or failure. Starts the threads, counts acknowledgements, drains or cancels. Never commits by itself.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -13,12 +12,16 @@ use super::task::{Command, Event, Task};
 use super::walker::TaskError;
 use crate::checkpoint::{Completed, Tracker};
 use crate::connector::{Commit, Partition};
+use crate::operator::Halt;
 
 /// Barriers that may be on their way at once: with more, the outside is slower than the interval and another
 /// barrier would only wait behind them.
 pub(super) const BARRIERS_AT_ONCE: usize = 4;
-/// A guest that does not return is ended by its batch timeout; this is how long a drain waits for everything.
+/// How long a drain waits for everything: a guest that does not return is ended by its batch timeout, or by a stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Why a run ended whose merging task left a batch: what was sent to it is not told from what it has done.
+const LEFT: &str = "the stop came while a component took long over a batch; what was read since the last checkpoint \
+                    is read again after the next start";
 /// Stack of a task: wasm runs on it beside the host's own frames.
 const STACK_BYTES: usize = 2 << 20;
 
@@ -40,7 +43,7 @@ pub(super) struct Run {
     tasks: Vec<Slot>,
     events: Receiver<Event>,
     tracker: Tracker<Commit>,
-    cancel: Arc<AtomicBool>,
+    halt: Arc<Halt>,
     returned: Vec<Partition>,
 }
 
@@ -54,13 +57,19 @@ struct Slot {
 }
 
 impl Run {
-    /// Starts the tasks of `job` for `partitions`; checkpoints count from `first_checkpoint`.
-    pub fn start(job: &Job, partitions: Vec<Partition>, first_checkpoint: u64) -> Result<Run, String> {
-        let cancel = Arc::new(AtomicBool::new(false));
+    /// Starts the tasks of `job` for `partitions`, which look at `halt`; checkpoints count from
+    /// `first_checkpoint`.
+    pub fn start(
+        job: &Job,
+        partitions: Vec<Partition>,
+        first_checkpoint: u64,
+        halt: Halt,
+    ) -> Result<Run, String> {
+        let halt = Arc::new(halt);
         let (sender, events) = bounded(1024);
-        let (tasks, commands) = job.tasks(partitions, &sender, &cancel)?;
+        let (tasks, commands) = job.tasks(partitions, &sender, &halt)?;
         let tracker = Tracker::new(0..tasks.len(), first_checkpoint);
-        let mut run = Run { tasks: Vec::new(), events, tracker, cancel, returned: Vec::new() };
+        let mut run = Run { tasks: Vec::new(), events, tracker, halt, returned: Vec::new() };
         for (task, commands) in tasks.into_iter().zip(commands) {
             let thread = spawn(job, task);
             let failed = thread.as_ref().err().map(ToString::to_string);
@@ -136,6 +145,7 @@ impl Run {
                 self.tasks[task].exited = true;
                 match result {
                     Err(TaskError::Failed(reason)) => Some(Happened::Failed(reason)),
+                    Err(TaskError::Left) => Some(Happened::Failed(LEFT.into())),
                     Ok(()) | Err(TaskError::Cancelled) => None,
                 }
             }
@@ -143,7 +153,8 @@ impl Run {
     }
 
     /// Ends gracefully: a last barrier, then the end; `commit` is called for every checkpoint that completes.
-    /// Answers the partitions, or why it had to give up (then nothing after the last commit counts).
+    /// Answers the partitions, or why it had to give up (then nothing after the last commit counts). After a
+    /// stop a partition may have been read further than is committed: it must not be read on from there.
     pub fn drain(mut self, mut commit: impl FnMut(Completed<Commit>)) -> Result<Vec<Partition>, String> {
         if self.has_sources() {
             let id = self.tracker.begin();
@@ -174,7 +185,7 @@ impl Run {
 
     /// Ends at once: nothing more is committed.
     pub fn cancel(&mut self) {
-        self.cancel.store(true, Relaxed);
+        self.halt.cancel();
         while self.tasks.iter().any(|t| !t.exited) {
             let _ = self.next(Duration::from_millis(50));
         }

@@ -56,6 +56,7 @@ pub(super) struct Task {
 struct Progress {
     outstanding: VecDeque<(u64, Option<Commit>)>,
     finishing: bool,
+    /// Nothing more is read: the source has ended, or a batch of it was left.
     ended: bool,
     waiting: bool,
 }
@@ -95,7 +96,14 @@ impl Task {
                 continue;
             }
             let turn = match &mut self.feed {
-                Feed::Source(source, _) => source.turn(&mut self.walker, wait)?,
+                Feed::Source(source, _) => match source.turn(&mut self.walker, wait) {
+                    // The last barrier, which comes with the stop, commits what was read before that batch.
+                    Err(TaskError::Left) => {
+                        progress.ended = true;
+                        continue;
+                    }
+                    turn => turn?,
+                },
                 Feed::Channels(channels) => channels.turn(&mut self.walker, wait)?,
             };
             self.take(turn, &mut progress)?;

@@ -9,6 +9,7 @@ mod components;
 mod harness;
 mod hostile;
 mod layout;
+mod looping;
 mod main_path;
 mod support;
 mod swap;
