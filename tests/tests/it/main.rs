@@ -11,5 +11,6 @@ mod hostile;
 mod layout;
 mod looping;
 mod main_path;
+mod neighbours;
 mod support;
 mod swap;
