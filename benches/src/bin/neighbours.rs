@@ -20,8 +20,10 @@ fn main() -> Result<(), Failed> {
     let (mut alone, mut looping, mut trapping) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         alone.push(throughput(&bench)?);
-        for (mode, found) in [("endless-loop", &mut looping), ("trap", &mut trapping)] {
-            let step = format!("wasm: hostile-filter, config: {{ mode: {mode} }}, on_error: skip");
+        for (mode, found) in [("endless-loop", &mut looping), ("trap-on-value", &mut trapping)] {
+            // Some rows of every batch have this value.
+            let config = format!("{{ mode: {mode}, value: 500 }}");
+            let step = format!("wasm: hostile-filter, config: {config}, on_error: skip");
             bench.host.apply(None, pipeline("bad", &step).as_bytes(), None, false)?;
             found.push(throughput(&bench)?);
             bench.host.remove_pipeline("bad")?;
@@ -48,7 +50,7 @@ fn main() -> Result<(), Failed> {
 fn pipeline(name: &str, step: &str) -> String {
     format!(
         "name: {name}\nerrors: {{ max_share: 1 }}\nsources:\n  rows:\n    generate: {{ schema: {{ id: int64, user: string, amount: float64 }}, \
-         columns: {{ amount: {{ range: [0, 1000] }} }} }}\nsteps:\n  step: {{ from: rows, {step} }}\nsinks:\n  out: \
+         columns: {{ id: {{ range: [0, 1000] }}, amount: {{ range: [0, 1000] }} }} }}\nsteps:\n  step: {{ from: rows, {step} }}\nsinks:\n  out: \
          {{ from: step, blackhole: {{}} }}\n"
     )
 }

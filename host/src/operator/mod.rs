@@ -2,10 +2,13 @@
 //! one task's thread and owns its state. Knows nothing of threads, channels, connectors or the catalog.
 
 pub mod component;
+mod halt;
 mod search;
 pub mod sql;
 
 use std::borrow::Cow;
+
+pub use halt::Halt;
 
 use crate::batch::Batch;
 
@@ -60,6 +63,9 @@ pub enum OperatorError {
     /// It never will: the pipeline stops with this reason (and restarts by its policy).
     #[error("{0}")]
     Fatal(String),
+    /// The task is to end, and nobody waits for this batch any more: see [`Halt`].
+    #[error("the call was ended: nobody waits for its answer any more")]
+    Recalled,
 }
 
 /// A step of a fragment. Calls come from one thread, one at a time. After an error nothing of that call may

@@ -228,13 +228,13 @@ impl Job {
             self.name().into(),
             writer,
             Arc::clone(&self.metrics),
-            Arc::clone(&making.signals.cancel),
+            Arc::clone(&making.signals.halt),
         );
         let events = making.events.clone();
         // Only the coordinator's own end makes this fail, and then nobody asks.
         let waiting = Box::new(move |reason| drop(events.send(Event::Waiting { task, reason })));
-        let Signals { cancel, replays, .. } = making.signals;
-        Ok(Walker::new(nodes, dead_letters, Arc::clone(replays), Arc::clone(cancel), waiting))
+        let Signals { halt, replays, .. } = making.signals;
+        Ok(Walker::new(nodes, dead_letters, Arc::clone(replays), Arc::clone(halt), waiting))
     }
 
     fn node(&self, node: &Node, place: Place, making: &mut Making<'_>) -> Result<WalkerNode, String> {
@@ -252,7 +252,7 @@ impl Job {
             NodeKind::Wasm => {
                 let control = self.component(name).ok_or_else(|| format!("no component for `{name}`"))?;
                 port_names = control.running().output_ports().iter().map(|(name, _)| name.clone()).collect();
-                let operator = ComponentOperator::new(Arc::clone(control));
+                let operator = ComponentOperator::new(Arc::clone(control), Arc::clone(&making.signals.halt));
                 Role::Operator(Box::new(operator.map_err(|e| format!("step `{name}`: {e}"))?))
             }
             NodeKind::Filter | NodeKind::Select | NodeKind::Route => {

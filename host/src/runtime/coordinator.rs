@@ -2,6 +2,7 @@
 //! barriers, commits what is complete, and restarts after a failure with growing waits; or gives up, where too much
 //! fails for going on to make sense.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -15,6 +16,7 @@ use super::run::{Happened, Run};
 use super::watch::Watch;
 use crate::checkpoint::Completed;
 use crate::connector::{Commit, ConnectorError, DeadLetter, Group, GroupEvent, Partition};
+use crate::operator::Halt;
 use crate::supervise::{Failures, RestartPolicy};
 
 /// How long the coordinator waits for its tasks before it looks after its groups again.
@@ -30,6 +32,7 @@ pub struct Handle {
     life: Arc<Life>,
     stop: Sender<()>,
     orders: Sender<Order>,
+    stopping: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -40,18 +43,20 @@ impl Handle {
         life.enter(State::Starting, None);
         let (stop, stopped) = bounded(1);
         let (orders, ordered) = bounded(1);
+        let stopping = Arc::new(AtomicBool::new(false));
         let coordinator = Coordinator {
             job: Arc::clone(&job),
             life: Arc::clone(&life),
             stopped,
             ordered,
             replay: None,
+            stopping: Arc::clone(&stopping),
             tasks_checkpoint: 1,
         };
         let thread = std::thread::Builder::new()
             .name(format!("c-{}", job.name()))
             .spawn(move || coordinator.run(policy))?;
-        Ok(Handle { job, life, stop, orders, thread: Mutex::new(Some(thread)) })
+        Ok(Handle { job, life, stop, orders, stopping, thread: Mutex::new(Some(thread)) })
     }
 
     /// What it runs.
@@ -64,8 +69,10 @@ impl Handle {
         &self.life
     }
 
-    /// Finishes what was read, commits and stops. Waits for it.
+    /// Finishes what was read, commits and stops. Waits for it. A batch over which a component takes far longer
+    /// than usual is left uncommitted for the next start.
     pub fn stop(&self) {
+        self.stopping.store(true, Relaxed);
         // Full means that it was told already.
         let _ = self.stop.try_send(());
         self.wait();
@@ -123,10 +130,13 @@ impl Drop for Handle {
 struct Coordinator {
     job: Arc<Job>,
     life: Arc<Life>,
+    /// Wakes it for a stop.
     stopped: Receiver<()>,
     ordered: Receiver<Order>,
     /// Letters on their way.
     replay: Option<UnderWay>,
+    /// It was told to stop. Tasks look at it too.
+    stopping: Arc<AtomicBool>,
     tasks_checkpoint: u64,
 }
 
@@ -152,6 +162,7 @@ impl Coordinator {
             self.life.enter(State::Starting, None);
             let started = Instant::now();
             match self.attempt() {
+                Ok(_) if self.is_stopping() => return self.life.enter(State::Stopped, None),
                 Ok(Ending::Stopped) => return self.life.enter(State::Stopped, None),
                 Ok(Ending::SourcesEnded) => {
                     return self.life.enter(State::Stopped, Some("all its sources have ended".into()));
@@ -160,6 +171,11 @@ impl Coordinator {
                     tracing::error!(pipeline = self.job.name(), reason, "the pipeline gave up");
                     self.job.log(format!("gave up: {reason}"));
                     return self.life.give_up(reason);
+                }
+                // Whoever stops a pipeline does not want it to start again, whatever became of its last batches.
+                Err(reason) if self.is_stopping() => {
+                    self.job.log(format!("stopped: {reason}"));
+                    return self.life.enter(State::Stopped, Some(reason));
                 }
                 Err(reason) => {
                     let wait = failures.failed(&policy, started.elapsed());
@@ -177,6 +193,10 @@ impl Coordinator {
                 }
             }
         }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Relaxed)
     }
 
     /// From joining the groups to a stop, an end or a failure.
@@ -204,13 +224,16 @@ impl Coordinator {
         let mut run: Option<(Run, Watch)> = None;
         let mut barrier_at = Instant::now();
         loop {
-            if self.stopped.try_recv().is_ok() {
-                self.end(&mut run, memberships);
+            if self.is_stopping() {
+                if let Some((run, _)) = run.take() {
+                    self.drain(run, memberships)?;
+                }
                 return Ok(Ending::Stopped);
             }
             self.look_after(memberships, &mut run)?;
             let Some((at_work, watch)) = &mut run else {
-                if memberships.iter().all(|m| m.assigned) {
+                // After a stop what a drain gave back may be past a batch that was left.
+                if memberships.iter().all(|m| m.assigned) && !self.is_stopping() {
                     run = Some((self.start(memberships)?, Watch::new(&self.job, Instant::now())));
                     barrier_at = Instant::now() + self.job.checkpoint_every();
                 }
@@ -330,7 +353,7 @@ impl Coordinator {
         let partitions: Vec<Partition> =
             memberships.iter_mut().flat_map(|m| m.partitions.drain(..)).collect();
         let count = partitions.len();
-        let run = Run::start(&self.job, partitions, self.tasks_checkpoint)?;
+        let run = Run::start(&self.job, partitions, self.tasks_checkpoint, Halt::of(&self.stopping))?;
         self.job.set_tasks(run.tasks());
         self.job.log(format!("running: {count} partitions, {} tasks", run.tasks()));
         self.life.enter(State::Running, None);

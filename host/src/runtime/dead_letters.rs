@@ -2,7 +2,6 @@
 //! an offset is committed only after the dead letters before it are durable.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::metrics::PipelineMetrics;
@@ -11,7 +10,7 @@ use crate::batch::{Batch, RawRecords};
 use crate::codec::RecordError;
 use crate::connector::dead_letter::{row_as_json, row_to_ipc};
 use crate::connector::{ConnectorError, DeadLetter, DeadLetterWriter, Header};
-use crate::operator::{ComponentName, RowError};
+use crate::operator::{ComponentName, Halt, RowError};
 
 /// Who refused something, after how many attempts.
 pub(super) struct Refused<'a> {
@@ -26,7 +25,7 @@ pub(super) struct DeadLetters {
     pipeline: Arc<str>,
     writer: Option<Box<dyn DeadLetterWriter>>,
     metrics: Arc<PipelineMetrics>,
-    cancel: Arc<AtomicBool>,
+    halt: Arc<Halt>,
 }
 
 impl DeadLetters {
@@ -35,9 +34,9 @@ impl DeadLetters {
         pipeline: Arc<str>,
         writer: Option<Box<dyn DeadLetterWriter>>,
         metrics: Arc<PipelineMetrics>,
-        cancel: Arc<AtomicBool>,
+        halt: Arc<Halt>,
     ) -> Self {
-        DeadLetters { pipeline, writer, metrics, cancel }
+        DeadLetters { pipeline, writer, metrics, halt }
     }
 
     /// A record that did not decode.
@@ -75,7 +74,7 @@ impl DeadLetters {
         loop {
             match writer.put(&letter) {
                 Ok(()) => break,
-                Err(ConnectorError::Retry(_)) if self.cancel.load(Relaxed) => {
+                Err(ConnectorError::Retry(_)) if self.halt.is_cancelled() => {
                     return Err(TaskError::Cancelled);
                 }
                 Err(ConnectorError::Retry(_)) => std::thread::sleep(Duration::from_millis(20)),

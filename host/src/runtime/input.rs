@@ -38,6 +38,8 @@ pub(super) enum Turn {
 /// A source's partition.
 pub(super) struct SourceInput {
     pub partition: Partition,
+    /// Everything read below it has gone through the walker.
+    done: i64,
     decoder: Option<Decoder>,
     event_time: Option<(String, BoundedOutOfOrder)>,
     batch_rows: usize,
@@ -54,7 +56,8 @@ impl SourceInput {
         batch_rows: usize,
         metrics: Arc<PipelineMetrics>,
     ) -> Self {
-        SourceInput { partition, decoder, event_time, batch_rows, metrics, undecoded: None }
+        let done = partition.reader.position();
+        SourceInput { partition, done, decoder, event_time, batch_rows, metrics, undecoded: None }
     }
 
     /// Where to go on from, for a commit.
@@ -63,7 +66,7 @@ impl SourceInput {
             source: self.partition.source.clone(),
             topic: self.partition.topic.clone(),
             partition: self.partition.partition,
-            offset: self.position(),
+            offset: self.done,
         }
     }
 
@@ -85,8 +88,15 @@ impl SourceInput {
         }
     }
 
-    /// Reads once, waiting at most `wait`, and sends what came through `walker`.
+    /// Reads once, waiting at most `wait`, and sends what came through `walker`. After [`TaskError::Left`] a
+    /// commit is of what came before.
     pub fn turn(&mut self, walker: &mut Walker, wait: Duration) -> Result<Turn, TaskError> {
+        let turn = self.read(walker, wait)?;
+        self.done = self.position();
+        Ok(turn)
+    }
+
+    fn read(&mut self, walker: &mut Walker, wait: Duration) -> Result<Turn, TaskError> {
         let limits = ReadLimits { records: self.batch_rows, bytes: BATCH_BYTES, wait };
         if let Some(raw) = self.undecoded.take() {
             return self.records(walker, raw);

@@ -16,14 +16,18 @@ use super::under_replay::UnderReplay;
 use super::walker::TaskError;
 use crate::checkpoint::{Completed, Tracker};
 use crate::connector::{Commit, Partition};
+use crate::operator::Halt;
 
 /// Barriers that may be on their way at once: with more, the outside is slower than the interval and another
 /// barrier would only wait behind them.
 const BARRIERS_AT_ONCE: usize = 4;
 /// Commands that may wait for a task: every barrier at once, the last one, the end, and letters to replay.
 pub(super) const COMMANDS_AT_ONCE: usize = BARRIERS_AT_ONCE + 3;
-/// A guest that does not return is ended by its batch timeout; this is how long a drain waits for everything.
+/// How long a drain waits for everything: a guest that does not return is ended by its batch timeout, or by a stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Why a run ended whose merging task left a batch: what was sent to it is not told from what it has done.
+const LEFT: &str = "the stop came while a component took long over a batch; what was read since the last checkpoint \
+                    is read again after the next start";
 /// Stack of a task: wasm runs on it beside the host's own frames.
 const STACK_BYTES: usize = 2 << 20;
 
@@ -59,8 +63,8 @@ pub(super) struct Run {
 /// What all tasks of a run look at.
 #[derive(Clone, Default)]
 pub(super) struct Signals {
-    /// Give up.
-    pub cancel: Arc<AtomicBool>,
+    /// Stop, or give up.
+    pub halt: Arc<Halt>,
     /// The end is near: settle what waits.
     pub draining: Arc<AtomicBool>,
     /// Dead letters on their way.
@@ -86,9 +90,15 @@ struct Slot {
 }
 
 impl Run {
-    /// Starts the tasks of `job` for `partitions`; checkpoints count from `first_checkpoint`.
-    pub fn start(job: &Job, partitions: Vec<Partition>, first_checkpoint: u64) -> Result<Run, String> {
-        let signals = Signals::default();
+    /// Starts the tasks of `job` for `partitions`, which look at `halt`; checkpoints count from
+    /// `first_checkpoint`.
+    pub fn start(
+        job: &Job,
+        partitions: Vec<Partition>,
+        first_checkpoint: u64,
+        halt: Halt,
+    ) -> Result<Run, String> {
+        let signals = Signals { halt: Arc::new(halt), ..Signals::default() };
         let (sender, events) = bounded(1024);
         let made = job.tasks(partitions, &sender, &signals)?;
         let tracker = Tracker::new(0..made.len(), first_checkpoint);
@@ -184,6 +194,7 @@ impl Run {
                 self.tasks[task].exited = true;
                 match result {
                     Err(TaskError::Failed(reason)) => Some(Happened::Failed(reason)),
+                    Err(TaskError::Left) => Some(Happened::Failed(LEFT.into())),
                     Ok(()) | Err(TaskError::Cancelled) => None,
                 }
             }
@@ -192,7 +203,8 @@ impl Run {
 
     /// Ends gracefully: rows that wait for another attempt get through, then a last barrier, then the end. `hear` is
     /// told of every checkpoint that completes and of letters that were put in. Answers the partitions, or why it
-    /// had to give up (then nothing after the last commit counts).
+    /// had to give up (then nothing after the last commit counts). After a stop a partition may have been read
+    /// further than is committed: it must not be read on from there.
     pub fn drain(mut self, mut hear: impl FnMut(Happened)) -> Result<Vec<Partition>, String> {
         let mut missing = None;
         if self.has_sources() {
@@ -238,7 +250,7 @@ impl Run {
 
     /// Ends at once: nothing more is committed.
     pub fn cancel(&mut self) {
-        self.signals.cancel.store(true, Relaxed);
+        self.signals.halt.cancel();
         while self.tasks.iter().any(|t| !t.exited) {
             let _ = self.next(Duration::from_millis(50));
         }

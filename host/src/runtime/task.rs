@@ -76,6 +76,7 @@ struct Progress {
     /// A barrier that has come on every input and is not passed on yet.
     barrier: Option<u64>,
     finishing: bool,
+    /// Nothing more is read: the source has ended, or a batch of it was left.
     ended: bool,
     waiting: bool,
 }
@@ -117,7 +118,14 @@ impl Task {
             }
             let wait = self.patience(&progress);
             let turn = match &mut self.feed {
-                Feed::Source(source) => source.turn(&mut self.walker, wait)?,
+                Feed::Source(source) => match source.turn(&mut self.walker, wait) {
+                    // The last barrier, which comes with the stop, commits what was read before that batch.
+                    Err(TaskError::Left) => {
+                        progress.ended = true;
+                        continue;
+                    }
+                    turn => turn?,
+                },
                 Feed::Channels(channels) => channels.turn(&mut self.walker, wait)?,
             };
             self.take(turn, &mut progress)?;

@@ -2,7 +2,6 @@
 //! barrier says of those that wait.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -17,7 +16,7 @@ use crate::batch::{Batch, Parents, RawRecords};
 use crate::codec::RecordError;
 use crate::connector::dead_letter::row_from_ipc;
 use crate::connector::{ConnectorError, DeadLetter, DeadLetterWriter, Writer, Written};
-use crate::operator::{ComponentName, Operator, OperatorError, Output, RowError};
+use crate::operator::{ComponentName, Halt, Operator, OperatorError, Output, RowError};
 use crate::spec::{ErrorPolicy, Fate, Retry};
 
 const LONG: Duration = Duration::from_secs(10);
@@ -123,7 +122,7 @@ struct Bench {
 
 impl Bench {
     fn new(on_error: ErrorPolicy) -> Bench {
-        let (metrics, replays, cancel) = (Arc::default(), Arc::default(), Arc::<AtomicBool>::default());
+        let (metrics, replays, halt) = (Arc::default(), Arc::default(), Arc::<Halt>::default());
         let (refuses, shelf, letters) = (Shared::default(), Shelf::default(), Shared::default());
         let node = |name: &str, role, to: Option<usize>| WalkerNode {
             name: name.to_owned(),
@@ -139,8 +138,8 @@ impl Bench {
             node("out", Role::Sink(Box::new(shelf.clone())), None),
         ];
         let pile = Box::new(Pile(Arc::clone(&letters)));
-        let dead = DeadLetters::new("p".into(), Some(pile), Arc::clone(&metrics), Arc::clone(&cancel));
-        let walker = Walker::new(nodes, dead, Arc::clone(&replays), cancel, Box::new(|_| {}));
+        let dead = DeadLetters::new("p".into(), Some(pile), Arc::clone(&metrics), Arc::clone(&halt));
+        let walker = Walker::new(nodes, dead, Arc::clone(&replays), halt, Box::new(|_| {}));
         Bench { walker, refuses, shelf, letters, metrics, replays }
     }
 

@@ -3,7 +3,6 @@
 //! coordinator.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
@@ -17,7 +16,7 @@ use super::under_replay::UnderReplay;
 use crate::batch::{Batch, Message};
 use crate::codec::RecordError;
 use crate::connector::{ConnectorError, Writer, Written};
-use crate::operator::{Operator, OperatorError, Output, RowError};
+use crate::operator::{Halt, Operator, OperatorError, Output, RowError};
 use crate::plan::{ChannelId, Target};
 use crate::spec::ErrorPolicy;
 
@@ -32,6 +31,8 @@ const SLICE: Duration = Duration::from_millis(20);
 pub(super) enum TaskError {
     /// The pipeline was told to give up (another task failed, or a hard stop).
     Cancelled,
+    /// The pipeline stops, and a batch was left for its next start because a component takes long over it.
+    Left,
     /// This task failed: the reason.
     Failed(String),
 }
@@ -86,7 +87,7 @@ pub(super) struct Walker {
     pub(super) replays: Arc<UnderReplay>,
     /// The last barrier that was passed on; 0 before the first.
     passed: u64,
-    cancel: Arc<AtomicBool>,
+    halt: Arc<Halt>,
     record_errors: Vec<RecordError>,
     /// Told when a sink is not there, and with `None` when it is there again.
     waiting: Box<dyn Fn(Option<String>) + Send>,
@@ -97,7 +98,7 @@ impl Walker {
         nodes: Vec<WalkerNode>,
         dead_letters: DeadLetters,
         replays: Arc<UnderReplay>,
-        cancel: Arc<AtomicBool>,
+        halt: Arc<Halt>,
         waiting: Box<dyn Fn(Option<String>) + Send>,
     ) -> Self {
         Walker {
@@ -107,7 +108,7 @@ impl Walker {
             retries: Retries::default(),
             replays,
             passed: 0,
-            cancel,
+            halt,
             record_errors: Vec::new(),
             waiting,
         }
@@ -171,8 +172,9 @@ impl Walker {
             out.clear();
             match operator.on_batch(batch, out) {
                 Ok(()) => break,
+                Err(OperatorError::Recalled) => return Err(self.recalled()),
                 Err(OperatorError::Transient(_)) if attempt < ATTEMPTS => {
-                    self.sleep(wait)?;
+                    self.rest(wait)?;
                     wait *= 2;
                 }
                 Err(OperatorError::Transient(reason)) => {
@@ -187,6 +189,23 @@ impl Walker {
             }
         }
         self.nodes[node].metrics.worked(started.elapsed());
+        Ok(())
+    }
+
+    /// Why an operator left its batch.
+    fn recalled(&self) -> TaskError {
+        if self.halt.is_cancelled() { TaskError::Cancelled } else { TaskError::Left }
+    }
+
+    /// Sleeps before a batch is tried again, but not through a stop: then it is left.
+    fn rest(&self, time: Duration) -> Result<(), TaskError> {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            if self.halt.is_stopping() {
+                return Err(self.recalled());
+            }
+            self.sleep(SLICE.min(until.saturating_duration_since(Instant::now())))?;
+        }
         Ok(())
     }
 
@@ -227,7 +246,7 @@ impl Walker {
     fn send_one(&mut self, edge: &Edge, batch: Batch) -> Result<(), TaskError> {
         match edge {
             Edge::Node(node) => self.run(*node, batch),
-            Edge::Channel(sender) => post(&self.cancel, sender, Message::Data(batch)),
+            Edge::Channel(sender) => post(&self.halt, sender, Message::Data(batch)),
         }
     }
 
@@ -361,7 +380,10 @@ impl Walker {
             let Role::Operator(operator) = &mut self.nodes[node].role else { continue };
             let mut out = std::mem::take(&mut self.outputs[node]);
             let result = call(operator.as_mut(), &mut out)
-                .map_err(|e| TaskError::Failed(format!("step `{}`: {e}", self.nodes[node].name)))
+                .map_err(|e| match e {
+                    OperatorError::Recalled => self.recalled(),
+                    e => TaskError::Failed(format!("step `{}`: {e}", self.nodes[node].name)),
+                })
                 .and_then(|()| self.settle(node, None, &mut out));
             out.clear();
             self.outputs[node] = out;
@@ -375,7 +397,7 @@ impl Walker {
             let errors = node.errors.iter().map(|(_, edges)| edges);
             for edge in node.ports.iter().chain(errors).flat_map(|edges| edges.iter()) {
                 if let Edge::Channel(sender) = edge {
-                    post(&self.cancel, sender, message.clone())?;
+                    post(&self.halt, sender, message.clone())?;
                 }
             }
         }
@@ -384,7 +406,7 @@ impl Walker {
 
     /// Whether the task was told to give up.
     pub fn check_cancelled(&self) -> Result<(), TaskError> {
-        if self.cancel.load(Relaxed) { Err(TaskError::Cancelled) } else { Ok(()) }
+        if self.halt.is_cancelled() { Err(TaskError::Cancelled) } else { Ok(()) }
     }
 
     /// Sleeps, but not through a cancellation.
@@ -402,7 +424,7 @@ impl Walker {
 }
 
 /// Puts a message on a channel, waiting while it is full.
-fn post(cancel: &AtomicBool, sender: &Sender<Message>, mut message: Message) -> Result<(), TaskError> {
+fn post(halt: &Halt, sender: &Sender<Message>, mut message: Message) -> Result<(), TaskError> {
     loop {
         match sender.send_timeout(message, SLICE) {
             Ok(()) => return Ok(()),
@@ -410,7 +432,7 @@ fn post(cancel: &AtomicBool, sender: &Sender<Message>, mut message: Message) -> 
             // The reader failed; its own report says why.
             Err(SendTimeoutError::Disconnected(_)) => return Err(TaskError::Cancelled),
         }
-        if cancel.load(Relaxed) {
+        if halt.is_cancelled() {
             return Err(TaskError::Cancelled);
         }
     }

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arrow::datatypes::{DataType, FieldRef, Fields, Schema, SchemaRef};
 
 use super::bindings::{BindParams, BindResults, OpError, Port};
 use super::boundary::{decode_schema, encode_schema, fits, plain_schema};
 use super::context::Phase;
-use super::engine::ticks_of;
 use super::instance::Instance;
 use super::limits::{MAX_COUNTERS, MAX_NAME_BYTES, MAX_PORTS};
 use super::manifest::Columns;
@@ -199,7 +199,7 @@ impl Binding {
     /// A guest after its `bind`, and the ports it answered.
     pub(super) fn start(&self) -> Result<(Sandbox, Vec<(String, SchemaRef)>), CallError> {
         let engine = &self.component.engine;
-        let allowance = Allowance { memory_bytes: self.limits.memory_bytes, setup_ticks: engine.setup_ticks };
+        let allowance = Allowance { memory_bytes: self.limits.memory_bytes, setup_limit: engine.setup_limit };
         let mut guest = Sandbox::new(engine, &self.component.pre, Arc::clone(&self.label), allowance)?;
         let asks = |capability: &str| {
             let has = |list: &[String]| list.iter().any(|one| one == capability);
@@ -210,7 +210,7 @@ impl Binding {
         let bind = guest.function::<BindParams, BindResults>(&self.component.exports.bind)?;
         let schema = encode_schema(&self.plain).map_err(CallError::Fatal)?;
         let params = (vec![Port { name: MAIN_PORT.into(), schema }], self.config.clone());
-        let (answer,) = guest.call("bind", Phase::Bind, engine.setup_ticks, &bind, params)?;
+        let (answer,) = guest.call("bind", Phase::Bind, engine.setup_limit, &bind, params)?;
         match answer {
             Ok(ports) => {
                 let ports = read_ports(ports).map_err(|wrong| guest.invalid(wrong))?;
@@ -218,11 +218,6 @@ impl Binding {
             }
             Err(error) => Err(bind_refused(error)),
         }
-    }
-
-    /// Time of one call, ticks.
-    pub(super) fn call_ticks(&self) -> u64 {
-        ticks_of(self.limits.batch_timeout)
     }
 
     /// Adds what an instance has counted.
@@ -379,6 +374,10 @@ impl Version for Bound {
 
     fn output_ports(&self) -> &[(String, SchemaRef)] {
         &self.binding.output_ports
+    }
+
+    fn call_limit(&self) -> Duration {
+        self.binding.limits.batch_timeout
     }
 
     fn instantiate(&self) -> Result<Box<dyn Guest>, CallError> {

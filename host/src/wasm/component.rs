@@ -134,9 +134,9 @@ fn described(
     pre: &InstancePre<Context>,
     describe: &ComponentExportIndex,
 ) -> Result<super::bindings::Manifest, CallError> {
-    let allowance = Allowance { memory_bytes: DESCRIBE_MEMORY_BYTES, setup_ticks: engine.setup_ticks };
+    let allowance = Allowance { memory_bytes: DESCRIBE_MEMORY_BYTES, setup_limit: engine.setup_limit };
     let mut guest = Sandbox::new(engine, pre, "(upload)".into(), allowance)?;
     let describe = guest.function::<DescribeParams, DescribeResults>(describe)?;
-    let (manifest,) = guest.call("describe", Phase::Describe, engine.setup_ticks, &describe, ())?;
+    let (manifest,) = guest.call("describe", Phase::Describe, engine.setup_limit, &describe, ())?;
     Ok(manifest)
 }

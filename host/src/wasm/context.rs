@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use wasmtime::ResourceLimiter;
@@ -13,6 +14,7 @@ use super::limits::{
     MAX_TABLES, cut,
 };
 use super::log::LogRing;
+use crate::operator::component::Recall;
 
 /// What of the component runs at the moment, and so what it may call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,9 @@ pub(super) enum Stop {
     /// The deadline has passed.
     #[error("it ran longer than it may")]
     Deadline,
+    /// Nobody waits for the answer any more.
+    #[error("nobody waits for its answer any more")]
+    Recalled,
     /// What the guest gave is wrong.
     #[error("{0}")]
     Invalid(String),
@@ -169,10 +174,14 @@ pub(super) struct Context {
     pub(super) label: Arc<str>,
     pub(super) limiter: Limiter,
     pub(super) phase: Phase,
-    /// The engine's tick at which the running call ends.
-    pub(super) deadline_tick: u64,
+    /// Processor time that the running call may use.
+    pub(super) limit: Duration,
     /// The engine's tick at which it began.
     pub(super) start_tick: u64,
+    /// The thread's processor time at the first tick after that: most calls have ended by then and need no clock.
+    pub(super) first_tick_at: Option<Duration>,
+    /// Says when a call with data is to end before its time.
+    pub(super) recall: Option<Recall>,
     ticks: Arc<AtomicU64>,
     /// Taken out while `emit` reads guest memory.
     pub(super) outbox: Option<Box<Outbox>>,
@@ -190,8 +199,10 @@ impl Context {
             label,
             limiter: Limiter::new(memory_bytes),
             phase: Phase::Describe,
-            deadline_tick: 0,
+            limit: Duration::ZERO,
             start_tick: 0,
+            first_tick_at: None,
+            recall: None,
             ticks,
             outbox: Some(Box::default()),
             log: LogRing::default(),

@@ -21,7 +21,7 @@ use super::limits::{SETUP_TIMEOUT, STACK_BYTES};
 use super::{Component, WasmError};
 
 /// How often deadlines are looked at and a running component yields its thread.
-const TICK: Duration = Duration::from_millis(5);
+pub(super) const TICK: Duration = Duration::from_millis(5);
 /// The clock's rate.
 pub(super) const TICKS_PER_SECOND: u64 = 200;
 /// Uploads that may wait for the pool.
@@ -36,7 +36,7 @@ pub struct EngineOptions {
     pub cache: Option<PathBuf>,
     /// Components compiled at the same time; at least one.
     pub compile_threads: usize,
-    /// Time that describe, bind and open may take, each.
+    /// Processor time that describe, bind and open may take, each.
     pub setup_timeout: Duration,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct Inner {
     pub(super) wasm: wasmtime::Engine,
     pub(super) linker: Linker<Context>,
     pub(super) ticks: Arc<AtomicU64>,
-    pub(super) setup_ticks: u64,
+    pub(super) setup_limit: Duration,
     cache: Option<Cache>,
     loaded: Mutex<HashMap<String, Weak<Component>>>,
 }
@@ -79,8 +79,8 @@ impl Engine {
         let cache = options.cache.as_deref().map(|folder| Cache::open(folder, &wasm)).transpose()?;
         let ticks = Arc::new(AtomicU64::new(0));
         start_ticker(&wasm, Arc::downgrade(&ticks))?;
-        let setup_ticks = ticks_of(options.setup_timeout);
-        let inner = Arc::new(Inner { wasm, linker, ticks, setup_ticks, cache, loaded: Mutex::default() });
+        let setup_limit = options.setup_timeout;
+        let inner = Arc::new(Inner { wasm, linker, ticks, setup_limit, cache, loaded: Mutex::default() });
         let (jobs, waiting) = bounded(MAX_WAITING);
         for i in 0..options.compile_threads.max(1) {
             start_compiler(i, &inner, waiting.clone())?;
@@ -167,11 +167,6 @@ fn digest_hex(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// A time in ticks, rounded up, at least one.
-pub(super) fn ticks_of(time: Duration) -> u64 {
-    (time.as_nanos().div_ceil(TICK.as_nanos()) as u64).max(1)
-}
-
 fn config() -> wasmtime::Config {
     let mut config = wasmtime::Config::new();
     config
@@ -226,11 +221,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_round_up_to_ticks() {
-        assert_eq!(ticks_of(Duration::ZERO), 1);
-        assert_eq!(ticks_of(TICK), 1);
-        assert_eq!(ticks_of(TICK + Duration::from_nanos(1)), 2);
-        assert_eq!(TICKS_PER_SECOND, ticks_of(Duration::from_secs(1)));
+    fn the_rate_is_that_of_the_ticks() {
+        assert_eq!(TICK * TICKS_PER_SECOND as u32, Duration::from_secs(1));
     }
 
     #[test]

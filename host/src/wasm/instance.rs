@@ -2,6 +2,7 @@
 //! against what its world promises before any of it becomes output.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, RecordBatch, UInt32Array};
 use arrow::buffer::{BooleanBuffer, Buffer};
@@ -15,10 +16,11 @@ use super::bindings::{
 use super::boundary::{Decoder, Encoder};
 use super::component::WorldExports;
 use super::context::{Outbox, Phase};
+use super::limits::CLOSE_TIMEOUT;
 use super::sandbox::{Sandbox, refused, row_error};
 use super::{World, bindings};
 use crate::batch::Batch;
-use crate::operator::component::{CallError, Guest};
+use crate::operator::component::{CallError, Guest, Terms};
 use crate::operator::{Output, RowError};
 
 /// One instance, owned by one task.
@@ -27,6 +29,10 @@ pub(super) struct Instance {
     guest: Sandbox,
     calls: Calls,
     encoder: Encoder,
+    /// Of a call.
+    limit: Duration,
+    /// An agent that has been given rows since it was last flushed.
+    keeps_rows: bool,
 }
 
 /// The functions of its world.
@@ -48,7 +54,7 @@ impl Instance {
         let outbox = Outbox::new(decoders, binding.limits.emit_bytes);
         guest.context_mut().outbox = Some(Box::new(outbox));
         let open = guest.function::<OpenParams, OpenResults>(&binding.component.exports.open)?;
-        let (opened,) = guest.call("open", Phase::Open, binding.component.engine.setup_ticks, &open, ())?;
+        let (opened,) = guest.call("open", Phase::Open, binding.component.engine.setup_limit, &open, ())?;
         opened.map_err(refused)?;
         let calls = match &binding.component.exports.world {
             WorldExports::Filter { select } => Calls::Filter(guest.function(select)?),
@@ -63,7 +69,8 @@ impl Instance {
             }
         };
         let encoder = Encoder::new(&binding.input, &binding.indices, &binding.plain);
-        Ok(Instance { binding: Arc::clone(binding), guest, calls, encoder })
+        let limit = binding.limits.batch_timeout;
+        Ok(Instance { binding: Arc::clone(binding), guest, calls, encoder, limit, keeps_rows: false })
     }
 
     /// The last lines it logged.
@@ -80,19 +87,19 @@ impl Instance {
         let message = self.encoder.encode(&batch.rows).map_err(|wrong| {
             CallError::Fatal(format!("a batch cannot be sent to {}: {wrong}", self.binding.label))
         })?;
-        let ticks = self.binding.call_ticks();
+        let limit = self.limit;
         let (errors, keep) = match &self.calls {
             Calls::Filter(select) => {
-                let (answer,) = self.guest.call("select", Phase::Run, ticks, select, (message,))?;
+                let (answer,) = self.guest.call("select", Phase::Run, limit, select, (message,))?;
                 let Selection { keep, errors } = answer.map_err(refused)?;
                 (errors, keep)
             }
             Calls::Map(process) => {
-                let (answer,) = self.guest.call("process", Phase::Run, ticks, process, (message,))?;
+                let (answer,) = self.guest.call("process", Phase::Run, limit, process, (message,))?;
                 (answer.map_err(refused)?, Vec::new())
             }
             Calls::Agent { process, .. } => {
-                let (answer,) = self.guest.call("process", Phase::Run, ticks, process, (0, message))?;
+                let (answer,) = self.guest.call("process", Phase::Run, limit, process, (0, message))?;
                 (answer.map_err(refused)?, Vec::new())
             }
         };
@@ -278,11 +285,10 @@ impl Instance {
     fn signal(
         &mut self,
         out: &mut Output,
-        call: impl FnOnce(&mut Sandbox, &Calls, u64) -> Option<Result<(Result<(), OpError>,), CallError>>,
+        call: impl FnOnce(&mut Sandbox, &Calls, Duration) -> Option<Result<(Result<(), OpError>,), CallError>>,
     ) -> Result<(), CallError> {
         self.clear();
-        let ticks = self.binding.call_ticks();
-        let Some(answer) = call(&mut self.guest, &self.calls, ticks) else { return Ok(()) };
+        let Some(answer) = call(&mut self.guest, &self.calls, self.limit) else { return Ok(()) };
         answer?.0.map_err(refused)?;
         for (port, rows) in self.emitted() {
             out.emit(port as usize, Batch::new(rows));
@@ -301,6 +307,15 @@ fn without(rows: usize, errors: &[RowError]) -> BooleanBuffer {
 }
 
 impl Guest for Instance {
+    fn keep_to(&mut self, terms: Terms) {
+        self.limit = terms.limit.min(self.binding.limits.batch_timeout);
+        self.guest.context_mut().recall = Some(terms.recall);
+    }
+
+    fn keeps_rows(&self) -> bool {
+        self.keeps_rows
+    }
+
     fn call(&mut self, batch: &Batch, out: &mut Output) -> Result<(), CallError> {
         if batch.is_empty() {
             return Ok(());
@@ -329,32 +344,35 @@ impl Guest for Instance {
             }
         }
         out.errors.extend(errors);
+        self.keeps_rows = matches!(self.calls, Calls::Agent { .. });
         self.take_counts();
         Ok(())
     }
 
     fn on_watermark(&mut self, watermark_ms: i64, out: &mut Output) -> Result<(), CallError> {
-        self.signal(out, |guest, calls, ticks| match calls {
+        self.signal(out, |guest, calls, limit| match calls {
             Calls::Agent { watermark, .. } => {
-                Some(guest.call("on-watermark", Phase::Run, ticks, watermark, (watermark_ms,)))
+                Some(guest.call("on-watermark", Phase::Run, limit, watermark, (watermark_ms,)))
             }
             _ => None,
         })
     }
 
     fn flush(&mut self, out: &mut Output) -> Result<(), CallError> {
-        self.signal(out, |guest, calls, ticks| match calls {
-            Calls::Agent { flush, .. } => Some(guest.call("flush", Phase::Run, ticks, flush, ())),
+        self.signal(out, |guest, calls, limit| match calls {
+            Calls::Agent { flush, .. } => Some(guest.call("flush", Phase::Run, limit, flush, ())),
             _ => None,
-        })
+        })?;
+        self.keeps_rows = false;
+        Ok(())
     }
 
     fn close(&mut self) {
-        let ticks = self.binding.component.engine.setup_ticks;
+        let limit = self.binding.component.engine.setup_limit.min(CLOSE_TIMEOUT);
         let closed = self
             .guest
             .function::<CloseParams, CloseResults>(&self.binding.component.exports.close)
-            .and_then(|close| self.guest.call("close", Phase::Open, ticks, &close, ()));
+            .and_then(|close| self.guest.call("close", Phase::Open, limit, &close, ()));
         if let Err(e) = closed {
             tracing::warn!(component = &*self.binding.label, error = %e.with_logs(), "a component failed to close");
         }

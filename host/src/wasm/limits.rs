@@ -4,9 +4,10 @@
 //! | limit | value | when it is passed |
 //! |---|---|---|
 //! | linear memory | spec, all memories together | growing fails; the trap that follows names the limit |
-//! | time of one call | spec | the call is a timeout |
+//! | processor time of one call | spec | the call is a timeout |
 //! | bytes emitted by one call | spec | the call is invalid |
-//! | time of describe, bind and open | [`SETUP_TIMEOUT`] | refused |
+//! | processor time of describe, bind and open | [`SETUP_TIMEOUT`] | refused |
+//! | processor time of close | [`CLOSE_TIMEOUT`] | ended: a stop waits for it, and nothing comes of it |
 //! | memory in describe | [`DESCRIBE_MEMORY_BYTES`] | refused |
 //! | wasm stack | [`STACK_BYTES`] | a trap |
 //! | batches emitted by one call | [`MAX_EMITS`] | the call is invalid |
@@ -25,8 +26,10 @@
 
 use std::time::Duration;
 
-/// Time that describe, bind and open may take, each.
+/// Processor time that describe, bind and open may take, each.
 pub const SETUP_TIMEOUT: Duration = Duration::from_secs(5);
+/// Processor time that close may take.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// Linear memory that describe may use, bytes.
 pub const DESCRIBE_MEMORY_BYTES: usize = 256 << 20;
 /// Native stack of wasm code, bytes. A thread that calls a component needs this and half a MiB more.

@@ -11,7 +11,8 @@ use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
 
 use super::bindings::{OpError, RowError};
 use super::context::{Context, Phase, Stop};
-use super::engine::{Inner, TICKS_PER_SECOND};
+use super::engine::{Inner, TICK};
+use super::processor;
 use crate::operator::component::CallError;
 
 /// A guest and all that belongs to it.
@@ -27,8 +28,8 @@ pub(super) struct Sandbox {
 pub(super) struct Allowance {
     /// Linear memory, bytes.
     pub(super) memory_bytes: usize,
-    /// Ticks for instantiating.
-    pub(super) setup_ticks: u64,
+    /// Time for instantiating.
+    pub(super) setup_limit: Duration,
 }
 
 impl Sandbox {
@@ -46,10 +47,10 @@ impl Sandbox {
         store.set_hostcall_fuel(allowance.memory_bytes.max(1 << 20));
         store.epoch_deadline_callback(at_tick);
         store.set_epoch_deadline(1);
-        begin(&mut store, Phase::Describe, allowance.setup_ticks);
+        begin(&mut store, Phase::Describe, allowance.setup_limit);
         match pre.instantiate(&mut store) {
             Ok(instance) => Ok(Sandbox { store, instance, dead: None }),
-            Err(error) => Err(failure(&mut store, "starting", allowance.setup_ticks, &error)),
+            Err(error) => Err(failure(&mut store, "starting", allowance.setup_limit, &error)),
         }
     }
 
@@ -75,7 +76,7 @@ impl Sandbox {
         &mut self,
         name: &str,
         phase: Phase,
-        limit_ticks: u64,
+        limit: Duration,
         function: &TypedFunc<P, R>,
         params: P,
     ) -> Result<R, CallError>
@@ -86,10 +87,10 @@ impl Sandbox {
         if let Some(why) = self.dead {
             return Err(CallError::Fatal(format!("{name} was called on an instance that {why}")));
         }
-        begin(&mut self.store, phase, limit_ticks);
+        begin(&mut self.store, phase, limit);
         function.call(&mut self.store, params).map_err(|error| {
             self.dead = Some("has failed before; make a fresh one");
-            failure(&mut self.store, name, limit_ticks, &error)
+            failure(&mut self.store, name, limit, &error)
         })
     }
 
@@ -99,40 +100,45 @@ impl Sandbox {
     }
 }
 
-fn begin(store: &mut Store<Context>, phase: Phase, limit_ticks: u64) {
+fn begin(store: &mut Store<Context>, phase: Phase, limit: Duration) {
     let context = store.data_mut();
-    let now = context.tick();
+    context.start_tick = context.tick();
+    context.first_tick_at = None;
     context.phase = phase;
     context.limiter.refused_bytes = None;
-    context.start_tick = now;
-    context.deadline_tick = now + limit_ticks;
+    context.limit = limit;
 }
 
-/// Once a tick while a guest runs: ends it at its deadline, and else lets others have the thread's processor.
-fn at_tick(store: StoreContextMut<'_, Context>) -> wasmtime::Result<UpdateDeadline> {
-    let context = store.data();
-    let now = context.tick();
-    if now > context.deadline_tick {
+/// Once a tick while a guest runs: ends it when its time is over or nobody waits for it any more, and else lets
+/// others have the thread's processor.
+fn at_tick(mut store: StoreContextMut<'_, Context>) -> wasmtime::Result<UpdateDeadline> {
+    let context = store.data_mut();
+    if context.tick() == context.start_tick {
+        return Ok(UpdateDeadline::Continue(1));
+    }
+    let now = processor::time();
+    // Up to the first tick it may have run for all of one.
+    let running = TICK + (now - *context.first_tick_at.get_or_insert(now));
+    if context.phase == Phase::Run && context.recall.as_ref().is_some_and(|recall| recall.is_due(running)) {
+        return Err(Stop::Recalled.into());
+    }
+    if running > context.limit {
         return Err(Stop::Deadline.into());
     }
-    if now > context.start_tick {
-        std::thread::yield_now();
-    }
+    std::thread::yield_now();
     Ok(UpdateDeadline::Continue(1))
 }
 
 /// What a failed call comes to. The log goes with it.
-fn failure(store: &mut Store<Context>, name: &str, limit_ticks: u64, error: &wasmtime::Error) -> CallError {
+fn failure(store: &mut Store<Context>, name: &str, limit: Duration, error: &wasmtime::Error) -> CallError {
     let context = store.data_mut();
     let logs = context.log.take();
     match error.downcast_ref::<Stop>() {
-        Some(Stop::Deadline) => {
-            let limit = Duration::from_millis(limit_ticks * 1000 / TICKS_PER_SECOND);
-            match context.phase {
-                Phase::Run => CallError::Timeout { limit, logs },
-                _ => CallError::Trap { message: format!("{name} gave no answer within {limit:?}"), logs },
-            }
-        }
+        Some(Stop::Deadline) => match context.phase {
+            Phase::Run => CallError::Timeout { limit, logs },
+            _ => CallError::Trap { message: format!("{name} gave no answer within {limit:?}"), logs },
+        },
+        Some(Stop::Recalled) => CallError::Recalled,
         Some(stop) => CallError::Invalid { message: stop.to_string(), logs },
         None => CallError::Trap { message: format!("{name} trapped: {}", told(context, error)), logs },
     }

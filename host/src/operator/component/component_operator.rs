@@ -1,16 +1,16 @@
 //! The operator of a step that runs a component: gives each batch to exactly one version, follows exchanges,
 //! brings the old version back when one on trial fails, and otherwise finds the rows on which a version fails.
+//! A call that nobody waits for any more is ended: for another version, or because the task is to end.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::control::{Beat, TaskTrial};
+use super::search::{MOST_TIMEOUTS, Part, TimedSearch, Verdict};
 use super::seat::{Failure, Seat};
 use super::{CallError, StepControl};
 use crate::batch::Batch;
-use crate::operator::search::{Search, Verdict};
-use crate::operator::{ComponentName, Operator, OperatorError, Output, RowError};
+use crate::operator::{ComponentName, Halt, Operator, OperatorError, Output, RowError};
 
 /// A version on trial that asks as often as this for the same batch again has failed.
 const TRANSIENTS_ON_TRIAL: u32 = 4;
@@ -18,6 +18,7 @@ const TRANSIENTS_ON_TRIAL: u32 = 4;
 /// A component in one task.
 pub struct ComponentOperator {
     control: Arc<StepControl>,
+    halt: Arc<Halt>,
     task: u64,
     beat: Arc<Beat>,
     epoch: u64,
@@ -31,13 +32,14 @@ pub struct ComponentOperator {
 }
 
 impl ComponentOperator {
-    /// Joins the tasks of the step, with an instance of what runs there.
-    pub fn new(control: Arc<StepControl>) -> Result<ComponentOperator, OperatorError> {
+    /// Joins the tasks of the step, with an instance of what runs there. `halt` is the task's.
+    pub fn new(control: Arc<StepControl>, halt: Arc<Halt>) -> Result<ComponentOperator, OperatorError> {
         let (task, beat) = control.join();
         let first = loop {
             let target = control.target(task);
             let serial = target.running.serial;
-            match Seat::new(Arc::clone(&target.running), target.prepared) {
+            let recall = control.recall(&halt, serial);
+            match Seat::new(Arc::clone(&target.running), target.prepared, recall) {
                 Ok(seat) => break Ok((target.epoch, target.trial, seat)),
                 Err(error) => {
                     let reason = format!("no instance can be made: {}", error.with_logs());
@@ -54,6 +56,7 @@ impl ComponentOperator {
                 let (kept, pending, transients) = (None, Output::default(), 0);
                 Ok(ComponentOperator {
                     control,
+                    halt,
                     task,
                     beat,
                     epoch,
@@ -87,7 +90,10 @@ impl ComponentOperator {
                 let kept = self.kept.take_if(|kept| kept.serial() == serial);
                 let made = match kept {
                     Some(seat) => Ok(seat),
-                    None => Seat::new(Arc::clone(&target.running), target.prepared),
+                    None => {
+                        let recall = self.control.recall(&self.halt, serial);
+                        Seat::new(Arc::clone(&target.running), target.prepared, recall)
+                    }
                 };
                 match made {
                     Ok(seat) => self.replace_by(seat, fallback),
@@ -153,9 +159,15 @@ impl ComponentOperator {
 
     /// Answers a batch with the running version. `false`: another version runs now; nothing was answered.
     fn answer(&mut self, batch: &Batch, out: &mut Output) -> Result<bool, OperatorError> {
-        let Err(failure) = self.current.call(out, |guest, out| guest.call(batch, out)) else {
-            self.transients = 0;
-            return Ok(true);
+        let limit = self.current.limit();
+        let failure = match self.current.batch(batch, limit, out) {
+            Ok(took) => {
+                self.current.pace.note(batch.len(), took);
+                self.transients = 0;
+                return Ok(true);
+            }
+            Err(Failure::Call(CallError::Recalled)) => return self.recalled(),
+            Err(failure) => failure,
         };
         if self.taken_back(&format!("a batch of {} rows", batch.len()), &failure, TRANSIENTS_ON_TRIAL)? {
             return Ok(false);
@@ -181,6 +193,17 @@ impl ComponentOperator {
         }
     }
 
+    /// Nobody waits for the running version's answer: `false` where another one has to give it.
+    fn recalled(&mut self) -> Result<bool, OperatorError> {
+        // What it keeps are rows of the batch that is left.
+        self.current.discard();
+        if self.is_to_end() { Err(OperatorError::Recalled) } else { Ok(false) }
+    }
+
+    fn is_to_end(&self) -> bool {
+        self.halt.is_cancelled() || self.halt.is_stopping()
+    }
+
     /// The whole batch failed with `error`: answers its halves in order, down to the rows that fail alone.
     fn find_poison(
         &mut self,
@@ -188,20 +211,26 @@ impl ComponentOperator {
         error: CallError,
         out: &mut Output,
     ) -> Result<bool, OperatorError> {
-        let mut search = Search::new(batch.len());
-        self.failed(&mut search, 0..batch.len(), &error, batch, out)?;
-        while let Some(rows) = search.next() {
-            // Whoever replaces a version that fails all the time shall not wait for the end of the search.
-            if self.control.epoch() != self.epoch {
-                return Ok(false);
+        let limit = self.current.limit();
+        let mut search = TimedSearch::new(batch.len(), limit, self.current.pace);
+        self.failed(&mut search, Part { rows: 0..batch.len(), limit }, &error, batch, out)?;
+        while let Some(part) = search.next() {
+            // Whoever ends the task or replaces a version that fails all the time shall not wait for the end of
+            // the search.
+            if self.is_to_end() || self.current.is_replaced() {
+                return self.recalled();
             }
-            let part = batch.slice(rows.start, rows.len());
+            let (first, rows) = (part.rows.start, part.rows.len());
             let errors = out.errors.len();
-            match self.current.call(out, |guest, out| guest.call(&part, out)) {
-                Ok(()) => out.errors[errors..].iter_mut().for_each(|error| error.row += rows.start as u32),
+            match self.current.batch(&batch.slice(first, rows), part.limit, out) {
+                Ok(took) => {
+                    search.answered(rows, took);
+                    out.errors[errors..].iter_mut().for_each(|error| error.row += first as u32);
+                }
+                Err(Failure::Call(CallError::Recalled)) => return self.recalled(),
                 Err(failure) => {
                     let error = self.row_failure(failure)?;
-                    self.failed(&mut search, rows, &error, batch, out)?;
+                    self.failed(&mut search, part, &error, batch, out)?;
                 }
             }
         }
@@ -210,13 +239,13 @@ impl ComponentOperator {
 
     fn failed(
         &self,
-        search: &mut Search,
-        rows: Range<usize>,
+        search: &mut TimedSearch,
+        part: Part,
         error: &CallError,
         batch: &Batch,
         out: &mut Output,
     ) -> Result<(), OperatorError> {
-        match search.failed(rows, matches!(error, CallError::Timeout { .. })) {
+        match search.failed(part, matches!(error, CallError::Timeout { .. })) {
             Verdict::Split => Ok(()),
             Verdict::Poison(row) => {
                 out.refuse(RowError {
@@ -228,11 +257,13 @@ impl ComponentOperator {
                 });
                 Ok(())
             }
-            Verdict::GiveUp(timeouts) => Err(OperatorError::Fatal(format!(
-                "{} did not answer in time {timeouts} times in one batch of {} rows ({error}): that is all that \
-                 a batch may cost. Swap in a version that answers, or raise `limits.batch_timeout`",
+            Verdict::GiveUp(spent) => Err(OperatorError::Fatal(format!(
+                "{} did not come back from one part after another of a batch of {} rows, which has cost {spent:?}: \
+                 a batch may cost {MOST_TIMEOUTS} times `limits.batch_timeout` ({:?}) in such calls. Swap in a \
+                 version that answers, or raise `limits.batch_timeout` if it is only slow",
                 self.current.label(),
-                batch.len()
+                batch.len(),
+                self.current.limit(),
             ))),
         }
     }
@@ -247,6 +278,9 @@ impl ComponentOperator {
         self.keep_up()?;
         let mut again = true;
         while let Err(failure) = call(&mut self.current, out) {
+            if matches!(failure, Failure::Call(CallError::Recalled)) {
+                return Err(OperatorError::Recalled);
+            }
             if self.taken_back(what, &failure, 1)? {
                 continue;
             }
@@ -308,7 +342,7 @@ impl Operator for ComponentOperator {
 
     fn on_watermark(&mut self, watermark_ms: i64, out: &mut Output) -> Result<(), OperatorError> {
         self.call_without_rows("a watermark", out, |seat, out| {
-            seat.call(out, |guest, out| guest.on_watermark(watermark_ms, out))
+            seat.signal(out, |guest, out| guest.on_watermark(watermark_ms, out))
         })
     }
 

@@ -19,8 +19,10 @@ use crossbeam_channel::Sender;
 use super::ledger::{Installed, Ledger};
 use super::probation::{self, Progress};
 use super::{
-    Clock, Event, Exchange, ExchangeError, Exchanged, Guest, Version, VersionRef, VersionTotals, ports,
+    Clock, Event, Exchange, ExchangeError, Exchanged, Guest, Recall, Version, VersionRef, VersionTotals,
+    ports,
 };
+use crate::operator::Halt;
 use crate::spec::Probation;
 
 /// How often whoever waits for the tasks looks at the clock, which may be one that tests move.
@@ -34,6 +36,8 @@ pub struct StepControl {
     events: Option<Sender<Event>>,
     /// Rises whenever a task has to look again. Tasks read it before every batch and nothing else.
     epoch: AtomicU64,
+    /// Serial of the version that runs: what calls of another one are recalled by.
+    wanted: Arc<AtomicU64>,
     /// Held by whoever exchanges.
     exchanging: Mutex<()>,
     state: Mutex<State>,
@@ -120,14 +124,16 @@ pub struct ComponentStatus {
 impl StepControl {
     /// Of the step `name`, which starts with `version`; versions that are exchanged in are on `probation`.
     pub fn new(name: impl Into<String>, version: Arc<dyn Version>, probation: Probation) -> StepControl {
+        let ledger = Ledger::new(version);
         StepControl {
             name: name.into(),
             probation,
             clock: Clock::system(),
             events: None,
             epoch: AtomicU64::new(1),
+            wanted: Arc::new(AtomicU64::new(ledger.running().serial)),
             exchanging: Mutex::new(()),
-            state: Mutex::new(State { ledger: Ledger::new(version), tasks: BTreeMap::new(), joined: 0 }),
+            state: Mutex::new(State { ledger, tasks: BTreeMap::new(), joined: 0 }),
             moved: Condvar::new(),
         }
     }
@@ -327,6 +333,7 @@ impl StepControl {
     /// Tasks have to look again, and whoever listens is told.
     fn changed(&self, state: &mut State) {
         self.epoch.fetch_add(1, Relaxed);
+        self.wanted.store(state.ledger.running().serial, Relaxed);
         for exchange in state.ledger.take_news() {
             let Some(events) = &self.events else { continue };
             let event = Event { step: self.name.clone(), exchange };
@@ -399,6 +406,11 @@ impl StepControl {
     /// Whether a task has to look again.
     pub(super) fn epoch(&self) -> u64 {
         self.epoch.load(Relaxed)
+    }
+
+    /// For the calls of a task on the version with this serial.
+    pub(super) fn recall(&self, halt: &Arc<Halt>, serial: u64) -> Recall {
+        Recall::new(Arc::clone(halt), Arc::clone(&self.wanted), serial)
     }
 
     /// What the task has to run now.

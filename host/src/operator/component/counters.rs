@@ -55,7 +55,7 @@ impl Counters {
             Some(CallError::Trap { .. }) => &self.traps,
             Some(CallError::Timeout { .. }) => &self.timeouts,
             Some(CallError::Invalid { .. }) => &self.invalid,
-            Some(CallError::Transient(_) | CallError::Fatal(_)) | None => return,
+            Some(CallError::Recalled | CallError::Transient(_) | CallError::Fatal(_)) | None => return,
         };
         of.fetch_add(1, Relaxed);
     }

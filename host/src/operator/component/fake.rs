@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::array::{AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef};
 
-use super::{CallError, Guest, Version};
+use super::{CallError, Guest, Terms, Version};
 use crate::batch::Batch;
 use crate::operator::{Output, RowError};
 
@@ -19,6 +19,8 @@ pub struct Script {
     /// Traps on multiples of this; 0: never.
     pub traps_every: i64,
     pub loops_on: BTreeSet<i64>,
+    /// Does not come back until it is recalled.
+    pub hangs_on: BTreeSet<i64>,
     pub lies_on: BTreeSet<i64>,
     pub refuses: BTreeSet<i64>,
     pub fatal_on: BTreeSet<i64>,
@@ -31,12 +33,18 @@ pub struct Script {
     pub traps_on_watermark: bool,
     /// Keeps every batch until it is flushed.
     pub buffers: bool,
-    /// Called at the start of every call.
-    pub at_call: Option<Box<dyn Fn() + Send + Sync>>,
+    /// Called at the start of every call, with what it has to keep to.
+    pub at_call: Option<AtCall>,
     /// Columns of the only port; those of [`rows`] when not given.
     pub schema: Option<SchemaRef>,
     pub journal: Journal,
 }
+
+/// Looks at a call that begins.
+pub type AtCall = Box<dyn Fn(&Terms) + Send + Sync>;
+
+/// The time of a call.
+pub const CALL_LIMIT: Duration = Duration::from_secs(1);
 
 /// What happened to instances: `open`, `flush`, `close`, `drop`, each after the label.
 pub type Journal = Arc<Mutex<Vec<String>>>;
@@ -49,6 +57,7 @@ struct FakeVersion {
 
 struct FakeGuest {
     label: String,
+    terms: Option<Terms>,
     script: Arc<Script>,
     schema: SchemaRef,
     buffer: Vec<Batch>,
@@ -102,6 +111,10 @@ impl Version for FakeVersion {
         &self.ports
     }
 
+    fn call_limit(&self) -> Duration {
+        CALL_LIMIT
+    }
+
     fn instantiate(&self) -> Result<Box<dyn Guest>, CallError> {
         if self.script.no_instance {
             return Err(CallError::Trap {
@@ -111,6 +124,7 @@ impl Version for FakeVersion {
         }
         let guest = FakeGuest {
             label: self.label.clone(),
+            terms: None,
             script: Arc::clone(&self.script),
             schema: Arc::clone(&self.ports[0].1),
             buffer: Vec::new(),
@@ -134,6 +148,15 @@ impl FakeGuest {
         out.emit(0, Batch::new(rows.expect("two columns")));
     }
 
+    fn hang(&self) -> CallError {
+        let started = Instant::now();
+        let terms = self.terms.as_ref().expect("a guest that hangs is called with terms");
+        while !terms.recall.is_due(started.elapsed()) {
+            std::thread::yield_now();
+        }
+        CallError::Recalled
+    }
+
     fn failure(&self, n: i64) -> Option<CallError> {
         let script = &self.script;
         let logs = vec![format!("row {n}")];
@@ -141,7 +164,8 @@ impl FakeGuest {
         if script.traps_on.contains(&n) || (every > 0 && n % every == 0) {
             Some(CallError::Trap { message: "unreachable".into(), logs })
         } else if script.loops_on.contains(&n) {
-            Some(CallError::Timeout { limit: Duration::from_secs(1), logs })
+            let limit = self.terms.as_ref().map_or(CALL_LIMIT, |terms| terms.limit);
+            Some(CallError::Timeout { limit, logs })
         } else if script.lies_on.contains(&n) {
             Some(CallError::Invalid { message: "the bitmap is 3 bytes long, not 1".into(), logs })
         } else if script.fatal_on.contains(&n) {
@@ -153,10 +177,18 @@ impl FakeGuest {
 }
 
 impl Guest for FakeGuest {
+    fn keep_to(&mut self, terms: Terms) {
+        self.terms = Some(terms);
+    }
+
+    fn keeps_rows(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
     fn call(&mut self, batch: &Batch, out: &mut Output) -> Result<(), CallError> {
         assert!(!self.broken, "an instance that trapped is called again");
-        if let Some(at_call) = &self.script.at_call {
-            at_call();
+        if let (Some(at_call), Some(terms)) = (&self.script.at_call, &self.terms) {
+            at_call(terms);
         }
         let left = self.script.transient_calls.load(Relaxed);
         if left > 0 {
@@ -168,6 +200,10 @@ impl Guest for FakeGuest {
             return Ok(());
         }
         let numbers = batch.rows.column(0).as_primitive::<Int64Type>().values();
+        if numbers.iter().any(|n| self.script.hangs_on.contains(n)) {
+            self.broken = true;
+            return Err(self.hang());
+        }
         for (row, n) in numbers.iter().enumerate() {
             if let Some(error) = self.failure(*n) {
                 if self.script.emits_first {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 
+use super::Recall;
 use crate::batch::Batch;
 use crate::operator::Output;
 
@@ -25,14 +26,34 @@ pub trait Version: Send + Sync {
     /// Output ports with their schemas, as `bind` answered.
     fn output_ports(&self) -> &[(String, SchemaRef)];
 
+    /// The time that a call may take.
+    fn call_limit(&self) -> Duration;
+
     /// An instance of its own memory, bound and opened, ready for its first batch. May take milliseconds.
     fn instantiate(&self) -> Result<Box<dyn Guest>, CallError>;
 }
 
-/// An instance. Calls come from one thread at a time. After [`CallError::Trap`], [`CallError::Timeout`] and
-/// [`CallError::Invalid`] it is dropped without another call, also without `close`. What a call that failed put
-/// into `out` is dropped.
+/// What the calls of an instance have to keep to.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// Processor time that each may use: a guest that waits for a processor is not late. No more than the
+    /// version's [`call_limit`](Version::call_limit).
+    pub limit: Duration,
+    /// Says when to end one that runs.
+    pub recall: Recall,
+}
+
+/// An instance. Calls come from one thread at a time. After [`CallError::Trap`], [`CallError::Timeout`],
+/// [`CallError::Invalid`] and [`CallError::Recalled`] it is dropped without another call, also without `close`.
+/// What a call that failed put into `out` is dropped.
 pub trait Guest: Send {
+    /// From now on calls keep to these terms. Without them they have the version's limit and are never ended
+    /// before it.
+    fn keep_to(&mut self, terms: Terms);
+
+    /// Whether it may keep rows that it was given and has not answered yet, as an agent may until it is flushed.
+    fn keeps_rows(&self) -> bool;
+
     /// Gives it a batch. Rows it refuses are in `out.errors`, ascending by row, each at most once.
     fn call(&mut self, batch: &Batch, out: &mut Output) -> Result<(), CallError>;
 
@@ -73,6 +94,9 @@ pub enum CallError {
         /// Its last log lines, oldest first.
         logs: Vec<String>,
     },
+    /// It was ended as its terms asked: nobody waits for the answer any more.
+    #[error("ended, because nobody waits for the answer any more")]
+    Recalled,
     /// It says that the same call may succeed later.
     #[error("{0}")]
     Transient(String),
@@ -88,7 +112,7 @@ impl CallError {
             CallError::Trap { logs, .. }
             | CallError::Timeout { logs, .. }
             | CallError::Invalid { logs, .. } => logs,
-            CallError::Transient(_) | CallError::Fatal(_) => &[],
+            CallError::Recalled | CallError::Transient(_) | CallError::Fatal(_) => &[],
         }
     }
 
@@ -103,6 +127,7 @@ impl CallError {
             CallError::Trap { .. } => "trap",
             CallError::Timeout { .. } => "timeout",
             CallError::Invalid { .. } => "invalid-result",
+            CallError::Recalled => "recalled",
             CallError::Transient(_) => "transient",
             CallError::Fatal(_) => "fatal",
         }

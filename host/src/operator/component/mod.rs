@@ -12,6 +12,8 @@ mod guest;
 mod ledger;
 mod ports;
 mod probation;
+mod recall;
+mod search;
 mod seat;
 
 pub use clock::Clock;
@@ -19,8 +21,9 @@ pub use component_operator::ComponentOperator;
 pub use control::{ComponentStatus, StepControl};
 pub use counters::VersionTotals;
 pub use exchange::{Event, Exchange, ExchangeError, ExchangeState, Exchanged, VersionRef};
-pub use guest::{CallError, Guest, Version};
+pub use guest::{CallError, Guest, Terms, Version};
 pub use ports::differences;
+pub use recall::Recall;
 
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,12 @@
 //! called again.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::ledger::Installed;
-use super::{CallError, Guest};
+use super::search::Pace;
+use super::{CallError, Guest, Recall, Terms};
+use crate::batch::Batch;
 use crate::operator::Output;
 
 /// Why a call gave no answer: the guest, or that there was none.
@@ -21,12 +23,19 @@ pub(super) enum Failure {
 pub(super) struct Seat {
     pub installed: Arc<Installed>,
     guest: Option<Box<dyn Guest>>,
+    recall: Recall,
+    /// Of the batches that it answered.
+    pub pace: Pace,
 }
 
 impl Seat {
     /// Makes an instance when there is none yet.
-    pub fn new(installed: Arc<Installed>, guest: Option<Box<dyn Guest>>) -> Result<Seat, CallError> {
-        let mut seat = Seat { installed, guest };
+    pub fn new(
+        installed: Arc<Installed>,
+        guest: Option<Box<dyn Guest>>,
+        recall: Recall,
+    ) -> Result<Seat, CallError> {
+        let mut seat = Seat { installed, guest, recall, pace: Pace::default() };
         seat.ready()?;
         Ok(seat)
     }
@@ -39,6 +48,16 @@ impl Seat {
         self.installed.version.label()
     }
 
+    /// The time that a call may take.
+    pub fn limit(&self) -> Duration {
+        self.installed.version.call_limit()
+    }
+
+    /// Another version has to answer in the place of this one.
+    pub fn is_replaced(&self) -> bool {
+        self.recall.is_replaced()
+    }
+
     fn ready(&mut self) -> Result<&mut dyn Guest, CallError> {
         if self.guest.is_none() {
             self.guest = Some(self.installed.version.instantiate()?);
@@ -49,18 +68,46 @@ impl Seat {
         }
     }
 
-    /// Calls the instance, a fresh one if the last call broke it. What a failed call put into `out` is dropped.
-    pub fn call(
+    /// Gives the instance a batch, a fresh one if the last call broke it, and at most `limit` for it. Answers
+    /// how long it took.
+    pub fn batch(&mut self, batch: &Batch, limit: Duration, out: &mut Output) -> Result<Duration, Failure> {
+        let keeping = self.recall.clone();
+        let recall = keeping.of_call(self.pace.usual(batch.len()));
+        self.enter(out, |guest, out| {
+            let recall = if guest.keeps_rows() { keeping } else { recall };
+            guest.keep_to(Terms { limit, recall });
+            guest.call(batch, out)
+        })
+    }
+
+    /// Calls the instance with something that no row is to blame for. It is not ended for a stop or another
+    /// version: what the instance keeps comes out by just such calls.
+    pub fn signal(
         &mut self,
         out: &mut Output,
         call: impl FnOnce(&mut dyn Guest, &mut Output) -> Result<(), CallError>,
     ) -> Result<(), Failure> {
+        let terms = Terms { limit: self.limit(), recall: self.recall.clone() };
+        self.enter(out, |guest, out| {
+            guest.keep_to(terms);
+            call(guest, out)
+        })
+        .map(drop)
+    }
+
+    /// What a failed call put into `out` is dropped.
+    fn enter(
+        &mut self,
+        out: &mut Output,
+        call: impl FnOnce(&mut dyn Guest, &mut Output) -> Result<(), CallError>,
+    ) -> Result<Duration, Failure> {
         let guest = self.ready().map_err(Failure::Instance)?;
         let (batches, errors) = (out.batches.len(), out.errors.len());
         let started = Instant::now();
         let answer = call(guest, out);
-        self.installed.counters.called(started.elapsed(), answer.as_ref().err());
-        answer.map_err(|error| {
+        let took = started.elapsed();
+        self.installed.counters.called(took, answer.as_ref().err());
+        answer.map(|()| took).map_err(|error| {
             out.batches.truncate(batches);
             out.errors.truncate(errors);
             if !error.leaves_instance_usable() {
@@ -75,7 +122,12 @@ impl Seat {
         if self.guest.is_none() {
             return Ok(());
         }
-        self.call(out, |guest, out| guest.flush(out))
+        self.signal(out, |guest, out| guest.flush(out))
+    }
+
+    /// Drops the instance with what it keeps: the rows of a batch that is answered anew.
+    pub fn discard(&mut self) {
+        self.guest = None;
     }
 
     /// Nothing follows.

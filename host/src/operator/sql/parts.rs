@@ -4,7 +4,7 @@
 use arrow::array::BooleanArray;
 
 use crate::batch::Batch;
-use crate::operator::search::{Search, Verdict};
+use crate::operator::search::Search;
 use crate::operator::{OperatorError, Output, RowError};
 
 /// More pieces than this are worth doing the good rows once more in one piece: what follows works by batches.
@@ -19,7 +19,7 @@ pub(super) fn work_on(
 ) -> Result<(), OperatorError> {
     let Err(reason) = work(batch, out) else { return Ok(()) };
     let mut pieces = Output::default();
-    refuse_poison(batch, reason, &mut pieces, &mut work)?;
+    refuse_poison(batch, reason, &mut pieces, &mut work);
     if pieces.batches.len() > MANY_PIECES {
         let mut good = vec![true; batch.len()];
         pieces.errors.iter().for_each(|error| good[error.row as usize] = false);
@@ -42,27 +42,19 @@ fn refuse_poison(
     mut reason: String,
     out: &mut Output,
     work: &mut impl FnMut(&Batch, &mut Output) -> Result<(), String>,
-) -> Result<(), OperatorError> {
-    let mut search = Search::new(batch.len());
+) {
+    let mut search = Search::default();
     let mut failed = Some(0..batch.len());
     loop {
-        if let Some(rows) = failed {
-            match search.failed(rows, false) {
-                Verdict::Split => {}
-                Verdict::Poison(row) => out.refuse(RowError {
-                    row: row as u32,
-                    code: "expression".into(),
-                    message: reason,
-                    retryable: false,
-                }),
-                Verdict::GiveUp(tries) => {
-                    return Err(OperatorError::Fatal(format!(
-                        "an expression failed {tries} times: {reason}"
-                    )));
-                }
-            }
+        if let Some(row) = failed.and_then(|rows| search.failed(rows)) {
+            out.refuse(RowError {
+                row: row as u32,
+                code: "expression".into(),
+                message: reason,
+                retryable: false,
+            });
         }
-        let Some(rows) = search.next() else { return Ok(()) };
+        let Some(rows) = search.next() else { return };
         (failed, reason) = match work(&batch.slice(rows.start, rows.len()), out) {
             Ok(()) => (None, String::new()),
             Err(reason) => (Some(rows), reason),

@@ -1,7 +1,7 @@
 //! Exchanges step by step: what a task runs, what becomes of the instances, how it is told.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use arrow::datatypes::{DataType, Field, Schema};
@@ -34,7 +34,7 @@ impl Bench {
             .with_clock(Clock::of(move || hands.load(Relaxed)))
             .with_events(sender);
         let control = Arc::new(control);
-        let operator = ComponentOperator::new(Arc::clone(&control)).expect("it starts");
+        let operator = ComponentOperator::new(Arc::clone(&control), Arc::default()).expect("it starts");
         Bench { control, operator, clock, journal, events }
     }
 
@@ -220,7 +220,7 @@ fn the_same_version_twice_does_nothing() {
 #[test]
 fn a_task_that_does_not_come_keeps_the_old_version_everywhere() {
     let mut bench = Bench::new();
-    let mut other = ComponentOperator::new(Arc::clone(&bench.control)).expect("it starts");
+    let mut other = ComponentOperator::new(Arc::clone(&bench.control), Arc::default()).expect("it starts");
     let new = bench.version("a@2", Script::default());
     let control = Arc::clone(&bench.control);
     let asking = std::thread::spawn(move || control.exchange(new, Duration::from_secs(1)));
@@ -319,7 +319,7 @@ fn what_a_replaced_version_had_cached_survives_a_batch_that_has_to_be_tried_agai
 fn a_task_that_joins_during_probation_can_go_back_too() {
     let mut bench = Bench::new();
     bench.exchange("a@2", Script { traps_on: [7].into(), ..Script::default() }).expect("it fits");
-    let mut late = ComponentOperator::new(Arc::clone(&bench.control)).expect("it starts");
+    let mut late = ComponentOperator::new(Arc::clone(&bench.control), Arc::default()).expect("it starts");
     let mut out = Output::default();
     late.on_batch(&rows(7..8), &mut out).expect("the old version answers");
     assert_eq!(describe(&out), "7:a@1");
@@ -330,7 +330,7 @@ fn a_task_that_joins_during_probation_can_go_back_too() {
 fn an_exchange_without_tasks_is_made_at_once() {
     let control = Arc::new(StepControl::new("score", version("a@1", Script::default()), PROBATION));
     control.exchange(version("a@2", Script::default()), Duration::ZERO).expect("nobody to wait for");
-    let mut operator = ComponentOperator::new(control).expect("it starts");
+    let mut operator = ComponentOperator::new(control, Arc::default()).expect("it starts");
     let mut out = Output::default();
     operator.on_batch(&rows(0..1), &mut out).expect("it answers");
     assert_eq!(describe(&out), "0:a@2");
@@ -342,7 +342,7 @@ fn a_version_that_loops_can_be_replaced_in_the_middle_of_a_search() {
     let (seen, calls) = (Arc::clone(&slot), AtomicU32::new(0));
     let looping = Script {
         loops_on: (0..64).collect(),
-        at_call: Some(Box::new(move || {
+        at_call: Some(Box::new(move |_| {
             // In the third call of the search somebody swaps.
             if calls.fetch_add(1, Relaxed) == 2 {
                 let control = Arc::clone(seen.get().expect("set before the first batch"));
@@ -357,7 +357,7 @@ fn a_version_that_loops_can_be_replaced_in_the_middle_of_a_search() {
     };
     let control = Arc::new(StepControl::new("score", version("a@1", looping), PROBATION));
     slot.set(Arc::clone(&control)).ok();
-    let mut operator = ComponentOperator::new(Arc::clone(&control)).expect("it starts");
+    let mut operator = ComponentOperator::new(Arc::clone(&control), Arc::default()).expect("it starts");
     let mut out = Output::default();
     operator.on_batch(&rows(0..64), &mut out).expect("the new version answers");
     assert!(answers(&out).iter().map(|(n, _)| *n).eq(0..64));
@@ -365,4 +365,53 @@ fn a_version_that_loops_can_be_replaced_in_the_middle_of_a_search() {
     assert!(out.errors.is_empty());
     let rows: Vec<u64> = control.status().versions.iter().map(|v| v.rows_in).collect();
     assert_eq!(rows, [0, 64]);
+}
+
+#[test]
+fn a_call_that_does_not_come_back_ends_when_another_version_is_wanted() {
+    let journal = Journal::default();
+    let of = |script| Script { journal: Arc::clone(&journal), ..script };
+    let hanging = version("a@1", of(Script { hangs_on: [2].into(), ..Script::default() }));
+    let control = Arc::new(StepControl::new("score", hanging, PROBATION));
+    let mut operator = ComponentOperator::new(Arc::clone(&control), Arc::default()).expect("it starts");
+    let new = version("a@2", of(Script::default()));
+    let asked = Arc::clone(&control);
+    let asking = std::thread::spawn(move || asked.exchange(new, LONG));
+    let mut out = Output::default();
+    operator.on_batch(&rows(0..4), &mut out).expect("the new version answers");
+    assert_eq!(describe(&out), "0:a@2 1:a@2 2:a@2 3:a@2");
+    asking.join().expect("asking does not panic").expect("it is made");
+    let rows: Vec<u64> = control.status().versions.iter().map(|v| v.rows_in).collect();
+    assert_eq!(rows, [0, 4]);
+}
+
+#[test]
+fn a_call_is_not_ended_for_another_version_while_its_instance_keeps_rows() {
+    for (buffers, ends) in [(true, false), (false, true)] {
+        let slot: Arc<std::sync::OnceLock<Arc<StepControl>>> = Arc::default();
+        let (seen, calls, due) = (Arc::clone(&slot), AtomicU32::new(0), Arc::new(AtomicBool::new(false)));
+        let noted = Arc::clone(&due);
+        let script = Script {
+            buffers,
+            at_call: Some(Box::new(move |terms| {
+                // In the second call somebody swaps; what is kept is of the first.
+                if calls.fetch_add(1, Relaxed) == 1 {
+                    let control = Arc::clone(seen.get().expect("set before the first batch"));
+                    let asked = Arc::clone(&control);
+                    std::thread::spawn(move || asked.exchange(version("a@2", Script::default()), LONG));
+                    while control.label() != "a@2" {
+                        std::thread::yield_now();
+                    }
+                    noted.store(terms.recall.is_due(LONG), Relaxed);
+                }
+            })),
+            ..Script::default()
+        };
+        let control = Arc::new(StepControl::new("score", version("a@1", script), PROBATION));
+        slot.set(Arc::clone(&control)).ok();
+        let mut operator = ComponentOperator::new(Arc::clone(&control), Arc::default()).expect("it starts");
+        operator.on_batch(&rows(0..1), &mut Output::default()).expect("it answers");
+        operator.on_batch(&rows(1..2), &mut Output::default()).expect("it answers");
+        assert_eq!(due.load(Relaxed), ends);
+    }
 }

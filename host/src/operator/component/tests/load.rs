@@ -22,7 +22,7 @@ struct Report {
 }
 
 fn work(control: Arc<StepControl>, task: i64, stop: Arc<AtomicBool>, progress: Arc<AtomicI64>) -> Report {
-    let mut operator = ComponentOperator::new(control).expect("it starts");
+    let mut operator = ComponentOperator::new(control, Arc::default()).expect("it starts");
     let mut report = Report { given: 0, taken: BTreeMap::new(), changes: 0 };
     let mut out = Output::default();
     let mut last = String::new();

@@ -1,5 +1,6 @@
-//! Exchanges, probation and poison rows with scripted components.
+//! Exchanges, probation, poison rows and stops with scripted components.
 
 mod exchanges;
+mod halts;
 mod load;
 mod poison;

@@ -16,7 +16,7 @@ const PROBATION: Probation = Probation { batches: 1, time: std::time::Duration::
 
 fn operator(script: Script) -> (Arc<StepControl>, ComponentOperator) {
     let control = Arc::new(StepControl::new("score", version("a@1", script), PROBATION));
-    let operator = ComponentOperator::new(Arc::clone(&control)).expect("it starts");
+    let operator = ComponentOperator::new(Arc::clone(&control), Arc::default()).expect("it starts");
     (control, operator)
 }
 
@@ -80,7 +80,7 @@ fn a_batch_that_loops_everywhere_is_given_up() {
     let counted = Arc::clone(&calls);
     let script = Script {
         loops_on: (0..8192).collect(),
-        at_call: Some(Box::new(move || {
+        at_call: Some(Box::new(move |_| {
             counted.fetch_add(1, Relaxed);
         })),
         ..Script::default()
@@ -88,9 +88,9 @@ fn a_batch_that_loops_everywhere_is_given_up() {
     let (_, mut operator) = operator(script);
     let mut out = Output::default();
     let error = operator.on_batch(&rows(0..8192), &mut out).expect_err("it is given up");
-    insta::assert_snapshot!(error, @"a@1 did not answer in time 62 times in one batch of 8192 rows (no answer within 1s): that is all that a batch may cost. Swap in a version that answers, or raise `limits.batch_timeout`");
+    insta::assert_snapshot!(error, @"a@1 did not come back from one part after another of a batch of 8192 rows, which has cost 8s: a batch may cost 8 times `limits.batch_timeout` (1s) in such calls. Swap in a version that answers, or raise `limits.batch_timeout` if it is only slow");
     assert!(out.batches.is_empty() && out.errors.is_empty());
-    assert_eq!(calls.load(Relaxed), 62);
+    assert!(calls.load(Relaxed) < 30);
 }
 
 #[test]
@@ -119,7 +119,9 @@ fn a_watermark_that_traps_is_tried_once_more_and_no_row_is_to_blame() {
 fn a_step_whose_component_makes_no_instance_does_not_start() {
     let version = version("a@1", Script { no_instance: true, ..Script::default() });
     let control = Arc::new(StepControl::new("score", version, PROBATION));
-    let Err(error) = ComponentOperator::new(Arc::clone(&control)) else { panic!("it started") };
+    let Err(error) = ComponentOperator::new(Arc::clone(&control), Arc::default()) else {
+        panic!("it started")
+    };
     insta::assert_snapshot!(error, @"no instance of a@1 can be made: open: unreachable; last log lines: no luck");
     assert_eq!(control.status().tasks, 0);
 }
