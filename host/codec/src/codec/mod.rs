@@ -7,6 +7,7 @@
 //! for its name.
 
 mod arrow_ipc;
+pub mod avro;
 #[cfg(test)]
 mod cases;
 mod chosen;
@@ -53,6 +54,7 @@ use problem::{Outcome, Problem, code};
 pub fn columns(codec: Codec, schema: &RegisteredSchema) -> Result<SchemaRef, String> {
     match codec {
         Codec::JsonSchema => json_schema::columns(schema),
+        Codec::Avro => avro::columns(schema),
         Codec::Protobuf => protobuf::columns(schema),
         _ => Err(has_no_schema(codec)),
     }
@@ -71,6 +73,9 @@ pub fn schema_of(codec: Codec, columns: &SchemaRef, name: &str) -> Result<Regist
         Codec::JsonSchema => {
             Ok(RegisteredSchema::new(SchemaKind::Json, json_schema::schema_of(columns, name)))
         }
+        Codec::Avro => {
+            avro::schema_of(columns, name).map(|text| RegisteredSchema::new(SchemaKind::Avro, text))
+        }
         Codec::Protobuf => protobuf::schema_of(columns, name),
         _ => Err(has_no_schema(codec)),
     }
@@ -80,6 +85,7 @@ pub fn schema_of(codec: Codec, columns: &SchemaRef, name: &str) -> Result<Regist
 pub fn record_name(codec: Codec, schema: &RegisteredSchema) -> Option<String> {
     match codec {
         Codec::JsonSchema => json_schema::title(schema),
+        Codec::Avro => avro::full_name(schema),
         Codec::Protobuf => protobuf::full_name(schema),
         _ => None,
     }
@@ -91,7 +97,7 @@ pub struct RecordError {
     /// Index of the record (decode) or row (encode).
     pub index: u32,
     /// Short and stable, for counting: `json-syntax`, `type-mismatch`, `missing-column`, `out-of-range`,
-    /// `too-large`, `tombstone`, `truncated`, `wrong-magic`, `schema-violation`.
+    /// `too-large`, `tombstone`, `truncated`, `wrong-magic`, `schema-violation`, …
     pub code: &'static str,
     /// For people: the path inside the record, what was expected, what was found.
     pub message: String,

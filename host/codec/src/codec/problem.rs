@@ -22,6 +22,8 @@ pub(crate) mod code {
     pub(crate) const UNKNOWN_MESSAGE: &str = "unknown-message";
     /// A string that is not UTF-8.
     pub(crate) const NOT_UTF8: &str = "not-utf8";
+    /// Not a value of the Avro schema.
+    pub(crate) const AVRO_SYNTAX: &str = "avro-syntax";
     /// Another type than the column's.
     pub(crate) const TYPE_MISMATCH: &str = "type-mismatch";
     /// A column that cannot be null has no value.
