@@ -23,6 +23,8 @@ pub(crate) struct Types {
     pub(crate) keys: Vec<DataType>,
     /// Names of columns and of the fields of objects, eight at least.
     pub(crate) names: &'static [&'static str],
+    /// Lists and maps are repeated fields of an object: never null, without nulls and not within one another.
+    pub(crate) repeated: bool,
 }
 
 /// How a type is made of others.
@@ -54,6 +56,7 @@ impl Types {
                 "y",
                 "z",
             ],
+            repeated: false,
         }
     }
 
@@ -73,19 +76,36 @@ impl Types {
         let key = prop::sample::select(self.keys.clone());
         (nesting, vec(inner, 1..4), key, any::<bool>())
             .prop_map(move |(nesting, inner, key, empty)| match nesting {
-                Nesting::List => DataType::List(item(inner)),
-                Nesting::LargeList => DataType::LargeList(item(inner)),
-                Nesting::FixedList => DataType::FixedSizeList(item(inner), 2),
+                Nesting::List => DataType::List(types.item("item", inner)),
+                Nesting::LargeList => DataType::LargeList(types.item("item", inner)),
+                Nesting::FixedList => DataType::FixedSizeList(types.item("item", inner), 2),
                 Nesting::Struct if empty && inner.len() == 1 => DataType::Struct(Fields::empty()),
                 Nesting::Struct => DataType::Struct(types.columns(inner).into()),
-                Nesting::Map => map(key, inner),
+                Nesting::Map => {
+                    let entries = vec![Arc::new(Field::new("keys", key, false)), types.item("values", inner)];
+                    let entries = DataType::Struct(entries.into());
+                    DataType::Map(Arc::new(Field::new("entries", entries, false)), false)
+                }
             })
             .boxed()
     }
 
+    fn item(&self, name: &str, mut types: Vec<DataType>) -> FieldRef {
+        let item = match types.remove(0) {
+            item if self.repeated && is_repeated(&item) => DataType::Struct(self.columns(vec![item]).into()),
+            item => item,
+        };
+        Arc::new(Field::new(name, item, !self.repeated))
+    }
+
     /// Columns of these types, every second one not null.
     pub(crate) fn columns(&self, types: Vec<DataType>) -> Vec<Field> {
-        types.into_iter().enumerate().map(|(i, t)| Field::new(self.names[i], t, i % 2 == 1)).collect()
+        let nullable = |i: usize, t: &DataType| i % 2 == 1 && !(self.repeated && is_repeated(t));
+        let fields = types.into_iter().enumerate();
+        fields
+            .map(|(i, t)| (nullable(i, &t), i, t))
+            .map(|(null, i, t)| Field::new(self.names[i], t, null))
+            .collect()
     }
 
     /// Up to twenty rows of `columns_min` to five columns.
@@ -106,13 +126,9 @@ impl Types {
     }
 }
 
-fn item(mut types: Vec<DataType>) -> FieldRef {
-    Arc::new(Field::new("item", types.remove(0), true))
-}
-
-fn map(key: DataType, mut types: Vec<DataType>) -> DataType {
-    let entries = vec![Field::new("keys", key, false), Field::new("values", types.remove(0), true)];
-    DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries.into()), false)), false)
+fn is_repeated(data_type: &DataType) -> bool {
+    use DataType::{FixedSizeList, LargeList, List, Map};
+    matches!(data_type, List(_) | LargeList(_) | FixedSizeList(..) | Map(..))
 }
 
 fn leaves() -> Vec<DataType> {
@@ -236,23 +252,23 @@ pub(crate) fn array(
         }
         DataType::List(item) => {
             let offsets = arrow::buffer::OffsetBuffer::<i32>::from_lengths(lens());
-            let items = array(item.data_type(), true, lens().iter().sum(), next);
+            let items = array(item.data_type(), item.is_nullable(), lens().iter().sum(), next);
             Arc::new(ListArray::new(Arc::clone(item), offsets, items, nulls))
         }
         DataType::LargeList(item) => {
             let offsets = arrow::buffer::OffsetBuffer::<i64>::from_lengths(lens());
-            let items = array(item.data_type(), true, lens().iter().sum(), next);
+            let items = array(item.data_type(), item.is_nullable(), lens().iter().sum(), next);
             Arc::new(LargeListArray::new(Arc::clone(item), offsets, items, nulls))
         }
         DataType::FixedSizeList(item, size) => {
-            let items = array(item.data_type(), true, rows * *size as usize, next);
+            let items = array(item.data_type(), item.is_nullable(), rows * *size as usize, next);
             Arc::new(FixedSizeListArray::new(Arc::clone(item), *size, items, nulls))
         }
         DataType::Map(entries, _) => {
             let DataType::Struct(fields) = entries.data_type() else { unreachable!("a map has entries") };
             let len = lens().iter().sum();
             let keys = array(fields[0].data_type(), false, len, next);
-            let values = array(fields[1].data_type(), true, len, next);
+            let values = array(fields[1].data_type(), fields[1].is_nullable(), len, next);
             let pairs =
                 StructArray::try_new_with_length(fields.clone(), vec![keys, values], None, len).unwrap();
             let offsets = arrow::buffer::OffsetBuffer::<i32>::from_lengths(lens());

@@ -31,7 +31,7 @@ impl Outline {
     fn fields(&mut self, message: &MessageDescriptor) -> Result<Fields, String> {
         let name = message.full_name();
         if self.outer.iter().any(|outer| outer == name) {
-            return Err(format!("{name} contains itself, which columns cannot: declare those to be read"));
+            return Err(format!("{name} contains itself, and columns are only as deep as their schema"));
         }
         if self.outer.len() == MAX_SCHEMA_DEPTH {
             return Err(format!("messages are nested deeper than {MAX_SCHEMA_DEPTH} levels"));
@@ -47,7 +47,7 @@ impl Outline {
     fn field(&mut self, field: &FieldDescriptor) -> Result<Field, String> {
         self.columns += 1;
         if self.columns > MAX_COLUMNS {
-            return Err(format!("the message has more than {MAX_COLUMNS} columns: declare those to be read"));
+            return Err(format!("the message has more than {MAX_COLUMNS} columns"));
         }
         if let Some(entry) = field.kind().as_message().filter(|_| field.is_map()) {
             let key = self.typed("keys", &entry.map_entry_key_field(), false)?;

@@ -80,9 +80,8 @@ impl ReadWritten for ProtobufReader {
     /// The message, which must be the expected one of its schema.
     fn body<'a>(&mut self, framed: Framed<'a>) -> Outcome<&'a [u8]> {
         let (indexes, body) = framed.message()?;
-        match self.writer() {
-            Some(writer) => writer.frame.check(indexes)?,
-            None => {}
+        if let Some(writer) = self.writer() {
+            writer.frame.check(indexes)?;
         }
         Ok(body)
     }

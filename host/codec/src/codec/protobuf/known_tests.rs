@@ -36,12 +36,12 @@ fn timestamps_and_durations_are_checked_for_their_range() {
     {"t":null,"d":-1500000000}
     {"t":null,"d":-1}
     out-of-range: t: 253402300799 seconds and 0 nanoseconds is beyond the range of timestamp_ns
-    out-of-range: t: 253402300800 seconds and 0 nanoseconds is none: a timestamp is from 0001-01-01 to 9999-12-31 with 0 to 999999999 nanoseconds
-    out-of-range: t: 0 seconds and -1 nanoseconds is none: a timestamp is from 0001-01-01 to 9999-12-31 with 0 to 999999999 nanoseconds
-    out-of-range: t: 0 seconds and 1000000000 nanoseconds is none: a timestamp is from 0001-01-01 to 9999-12-31 with 0 to 999999999 nanoseconds
-    out-of-range: d: 1 seconds and -1 nanoseconds is none: a duration is up to 315576000000 seconds and 999999999 nanoseconds of the same sign
+    out-of-range: t: 253402300800 seconds and 0 nanoseconds are out of range: a timestamp is from 0001-01-01 to 9999-12-31 with 0 to 999999999 nanoseconds
+    out-of-range: t: 0 seconds and -1 nanoseconds are out of range: a timestamp is from 0001-01-01 to 9999-12-31 with 0 to 999999999 nanoseconds
+    out-of-range: t: 0 seconds and 1000000000 nanoseconds are out of range: a timestamp is from 0001-01-01 to 9999-12-31 with 0 to 999999999 nanoseconds
+    out-of-range: d: 1 seconds and -1 nanoseconds are out of range: a duration is up to 315576000000 seconds and 999999999 nanoseconds of the same sign
     out-of-range: d: 315576000000 seconds and 0 nanoseconds is beyond the range of duration_ns
-    out-of-range: d: -9223372036854775808 seconds and 0 nanoseconds is none: a duration is up to 315576000000 seconds and 999999999 nanoseconds of the same sign
+    out-of-range: d: -9223372036854775808 seconds and 0 nanoseconds are out of range: a duration is up to 315576000000 seconds and 999999999 nanoseconds of the same sign
     type-mismatch: t.seconds: expected a varint, found a length-delimited field
     "#);
 }
@@ -51,7 +51,7 @@ fn every_unit_takes_what_is_whole_in_it_and_is_written_back() {
     use TimeUnit::*;
     let message = with_fields("google.protobuf.Timestamp t = 1; google.protobuf.Duration d = 2;");
     for (unit, nanos, of_nanos) in
-        [(Second, 0, 0), (Millisecond, 7_000_000, 7), (Microsecond, 7_000, 7), (Nanosecond, 7, 7)]
+        [(Second, 0, 0_i64), (Millisecond, 7_000_000, 7), (Microsecond, 7_000, 7), (Nanosecond, 7, 7)]
     {
         let columns = schema(vec![
             Field::new("t", DataType::Timestamp(unit, None), true),
@@ -93,7 +93,10 @@ fn every_unit_takes_what_is_whole_in_it_and_is_written_back() {
             std::sync::Arc::new(arrow::array::DurationSecondArray::from(vec![None, Some(i64::MIN)])),
         ],
     );
-    insta::assert_snapshot!(errors(&encode(&message, &rows.unwrap(), false).errors), @"");
+    insta::assert_snapshot!(errors(&encode(&message, &rows.unwrap(), false).errors), @r"
+    0 out-of-range: t: 253402300800 timestamp_s is out of range: a timestamp is from 0001-01-01 to 9999-12-31
+    1 out-of-range: d: -9223372036854775808 duration_s is out of range: a duration is up to 315576000000 seconds
+    ");
 }
 
 #[test]

@@ -21,9 +21,12 @@
 #[cfg(test)]
 mod case_tests;
 mod columns;
+mod compile;
 mod decode;
 mod descriptor;
 mod encode;
+#[cfg(test)]
+mod encode_tests;
 mod frame;
 mod json_text;
 mod json_wire;
@@ -36,10 +39,14 @@ mod proto;
 mod put;
 mod read;
 mod scalar;
+#[cfg(test)]
+mod schema_tests;
 mod sources;
 #[cfg(test)]
 mod tests;
 mod time;
+#[cfg(test)]
+mod trip_tests;
 mod values;
 mod wire;
 mod write;

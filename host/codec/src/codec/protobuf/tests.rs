@@ -443,6 +443,17 @@ fn columns_that_fields_cannot_fill_are_named() {
 }
 
 #[test]
+fn fields_of_every_number_are_found() {
+    let numbers = [1, 15, 16, 1_023, 1_024, 5_000, 18_999, 536_870_911];
+    let fields: String = numbers.iter().map(|number| format!("int32 f{number} = {number};")).collect();
+    let schema = with_fields(&fields);
+    let value = numbers.iter().flat_map(|&number| v(number, i64::from(number)));
+    let value: Vec<u8> = value.chain(v(17, 1)).chain(v(4_999, 1)).chain(v(536_870_910, 1)).collect();
+    let expected: Vec<String> = numbers.iter().map(|number| format!("\"f{number}\":{number}")).collect();
+    assert_eq!(through(&schema, &value), format!("{{{}}}", expected.join(",")));
+}
+
+#[test]
 fn an_empty_record_is_the_message_of_defaults() {
     let schema = with_fields(
         "message In { int32 a = 1; } enum E { Z = 0; } int32 a = 1; string b = 2; bytes c = 3; E d = 4; double e = 5;

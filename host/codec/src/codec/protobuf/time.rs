@@ -81,7 +81,7 @@ impl Time {
                     "a duration is up to 315576000000 seconds and 999999999 nanoseconds of the same sign"
                 }
             };
-            return Err(self.out_of_range(&format!("is none: {limit}")));
+            return Err(self.out_of_range(&format!("are out of range: {limit}")));
         }
         let seconds = self.seconds + nanos.div_euclid(NANOS);
         let instant = Instant { seconds, nanos: nanos.rem_euclid(NANOS) as u32 };

@@ -98,18 +98,23 @@ impl Writer<'_> {
                     single.tag.put(self.out);
                     scalar.put(self.out);
                 }
-                Ok(())
             }
             Kind::Text => match values.text(row) {
-                Some(text) => Ok(self.bytes(single, text.as_bytes(), implicit)),
-                None => self.delimited(single, |writer| Ok(values.decimal(row, writer.out))),
+                Some(text) => self.bytes(single, text.as_bytes(), implicit),
+                None => {
+                    return self.delimited(single, |writer| {
+                        values.decimal(row, writer.out);
+                        Ok(())
+                    });
+                }
             },
             Kind::Bytes => {
                 let bytes = values.bytes(row).unwrap_or_else(|| unreachable!("{COMPILED}"));
-                Ok(self.bytes(single, bytes, implicit))
+                self.bytes(single, bytes, implicit);
             }
-            _ => self.structured(single, values, row),
+            _ => return self.structured(single, values, row),
         }
+        Ok(())
     }
 
     #[inline]
