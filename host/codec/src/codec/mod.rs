@@ -37,8 +37,8 @@ use rows::Rows;
 pub struct RecordError {
     /// Index of the record (decode) or row (encode).
     pub index: u32,
-    /// Short and stable, for counting: `json-syntax`, `type-mismatch`, `missing-column`, `out-of-range`,
-    /// `too-large`, `tombstone`.
+    /// Short and stable, for counting: `json-syntax`, `msgpack-syntax`, `arrow-syntax`, `not-utf8`, `unsupported`,
+    /// `type-mismatch`, `missing-column`, `out-of-range`, `too-large`, `tombstone`.
     pub code: &'static str,
     /// For people: the path inside the record, what was expected, what was found.
     pub message: String,
