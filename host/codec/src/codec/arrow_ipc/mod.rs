@@ -26,6 +26,7 @@ mod array;
 mod buffers;
 #[cfg(test)]
 mod case_tests;
+mod checked;
 mod convert;
 mod decode;
 mod encode;
