@@ -20,6 +20,8 @@ mod skip;
 #[cfg(test)]
 mod suite_tests;
 mod target;
+#[cfg(test)]
+mod trip_tests;
 mod types;
 mod uuid;
 mod value;

@@ -84,7 +84,8 @@ impl Targets<'_> {
         };
         let is_null = |branch: &Id| matches!(self.types.kind(*branch), Kind::Null);
         let null = branches.iter().position(is_null).map(|index| index as i64);
-        if let DataType::Struct(fields) = column.data_type()
+        if self.types.optional(of).is_none()
+            && let DataType::Struct(fields) = column.data_type()
             && let Some(members) = self.members(branches, fields)
         {
             return Ok(Target { null, branch: None, how: How::Union(members?) });
