@@ -43,7 +43,8 @@ proptest! {
         let theirs = apache_avro::Schema::parse_str(&written.text).unwrap();
         for row in 0..batch.num_rows() {
             let mut bytes = encoded.row(row);
-            let read = apache_avro::from_avro_datum(&theirs, &mut bytes, None);
+            let reader = apache_avro::reader::datum::GenericDatumReader::builder(&theirs).build().unwrap();
+            let read = reader.read_value(&mut bytes);
             prop_assert!(read.is_ok() && bytes.is_empty(), "{:?} {:?}", read, encoded.row(row));
         }
     }
