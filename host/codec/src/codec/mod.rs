@@ -120,7 +120,7 @@ impl Decoder {
                 let reader = json::JsonReader::new(&schema)?;
                 Rows::new(schema, reader).map(Decoding::Json)
             }
-            Codec::Avro => {
+            Codec::Avro if settings.framing == Framing::None => {
                 let reader = match &settings.reader {
                     Some(reader) => avro::AvroReader::new(reader, &schema)?,
                     None => avro::AvroReader::of_columns(&schema)?,

@@ -1,5 +1,7 @@
 //! Avro records ↔ rows.
 
+#[cfg(test)]
+mod any_tests;
 mod array;
 mod canonical;
 mod columns;

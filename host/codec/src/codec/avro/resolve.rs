@@ -52,10 +52,10 @@ impl<'a> Resolver<'a> {
             None => self.branch(branch, r, column),
         });
         let plans: Vec<Result<Plan, Reasons>> = plans.collect();
-        if plans.iter().all(Result::is_err) {
+        if !plans.is_empty() && plans.iter().all(Result::is_err) {
             let mut refused = Reasons::default();
             plans.into_iter().filter_map(Result::err).for_each(|why| refused.add(why));
-            return refused.or(()).and_then(|()| Err("the writer's union has no branches".into()));
+            return Err(refused);
         }
         // A branch that does not fit is no reason to refuse those that do: its records are, as they come.
         let refuse = |why: Reasons| Plan::Refuse(why.to_string().into());
