@@ -147,11 +147,11 @@ impl<'a, 's> Cursor<'a, 's> {
             None
         };
         let items = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+        let room = end.unwrap_or(self.bytes.len()) - self.at;
         if least == 0 {
             self.spend(items.saturating_mul(EMPTY_ITEM_BYTES))?;
-        } else if items > self.left() / least {
-            let what =
-                format!("at byte {begin}: a block of {items} items, and {} bytes are left", self.left());
+        } else if items > room / least {
+            let what = format!("at byte {begin}: a block of {items} items, and {room} bytes are left");
             return Err(Problem::new(code::AVRO_SYNTAX, what));
         }
         Ok((items, end))
