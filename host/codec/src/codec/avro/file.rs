@@ -129,7 +129,7 @@ impl<'a> AvroFile<'a> {
             Ok(bytes) => bytes,
             Err(why) => return Some((count, why)),
         };
-        let most = if self.least == 0 { EMPTY_RECORDS_MAX } else { bytes.len() / self.least };
+        let most = bytes.len().checked_div(self.least).unwrap_or(EMPTY_RECORDS_MAX);
         if count > most as u64 {
             return Some((count, format!("{count} records do not fit {} bytes", bytes.len())));
         }

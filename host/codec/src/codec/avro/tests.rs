@@ -366,6 +366,61 @@ fn readers_and_writers_may_differ() {
 }
 
 #[test]
+fn a_branch_of_the_reader_is_found_by_type_and_name_before_promotion() {
+    let pair =
+        |name: &str| json!({ "type": "record", "name": name, "fields": [{ "name": "n", "type": "int" }] });
+    let mut other = pair("Other");
+    other["aliases"] = json!(["Old"]);
+    let reader = one(json!(["double", "long", "int", pair("a.Pair"), other]));
+    let decoded = |writer: Value, value: Bytes| table(&resolve(&one(writer), &reader, &[value]));
+    insta::assert_snapshot!([
+        decoded(json!("int"), bytes().long(1)),
+        decoded(json!("float"), bytes().raw(&[0; 4])),
+        decoded(json!(["null", "long"]), bytes().long(1).long(3)),
+        decoded(pair("b.Pair"), bytes().long(4)),
+        decoded(pair("Old"), bytes().long(5)),
+    ].concat(), @r#"
+    {"v":{"double":null,"long":null,"int":1,"Pair":null,"Other":null}}
+    {"v":{"double":0.0,"long":null,"int":null,"Pair":null,"Other":null}}
+    {"v":{"double":null,"long":3,"int":null,"Pair":null,"Other":null}}
+    {"v":{"double":null,"long":null,"int":null,"Pair":{"n":4},"Other":null}}
+    {"v":{"double":null,"long":null,"int":null,"Pair":null,"Other":{"n":5}}}
+    "#);
+    let unknown = refused(&one(pair("New")), &reader);
+    insta::assert_snapshot!(unknown, @"v: no branch of the reader's union takes record New");
+    // Where there is no choice the name decides nothing.
+    let renamed = resolve(
+        &one(json!(["null", pair("New")])),
+        &one(json!([pair("Pair"), "null"])),
+        &[bytes().long(1).long(6)],
+    );
+    insta::assert_snapshot!(table(&renamed), @r#"{"v":{"n":6}}"#);
+}
+
+#[test]
+fn defaults_may_be_anything_that_the_type_is() {
+    let default = |of: Value, default: Value| {
+        let reader = record(json!([{ "name": "v", "type": of, "default": default }]));
+        table(&resolve(&record(json!([])), &reader, &[bytes()])).trim_end().to_owned()
+    };
+    let with = |of: &str, logical: &str| json!({ "type": of, "logicalType": logical });
+    let decimal = json!({ "type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2 });
+    insta::assert_snapshot!([
+        default(json!(["null", "string", "int"]), json!(3)),
+        default(decimal, json!("\u{1}\u{0}")),
+        default(with("string", "uuid"), json!("")),
+        default(with("long", "timestamp-millis"), json!(5)),
+        default(json!({ "type": "map", "values": ["int", "null"] }), json!({ "a": null })),
+    ].join("\n"), @r#"
+    {"v":{"string":null,"int":3}}
+    {"v":2.56}
+    {"v":""}
+    {"v":5}
+    {"v":{"a":null}}
+    "#);
+}
+
+#[test]
 fn every_field_that_cannot_be_read_is_named() {
     let reader = record(json!([
         { "name": "a", "type": "int" },
