@@ -12,6 +12,9 @@ use crate::codec::registered::RegisteredSchema;
 /// Columns of a schema, with all that is in them: a few types that hold each other twice make any number.
 const COLUMNS_MAX: usize = 10_000;
 
+/// Bytes of a fixed in a column, at most: one that is null takes them too.
+const FIXED_BYTES_MAX: usize = 64 << 10;
+
 /// The fields of the column that a duration becomes.
 pub(super) const DURATION: [&str; 3] = ["months", "days", "millis"];
 
@@ -139,9 +142,10 @@ fn leaf(of: &Type) -> Result<DataType, String> {
         (Kind::Double, None) => DataType::Float64,
         (Kind::String | Kind::Enum(_), None) => DataType::Utf8,
         (Kind::Fixed(name, size), None) => {
-            let width =
-                i32::try_from(*size).map_err(|_| format!("{}: {size} bytes are too many", name.full))?;
-            DataType::FixedSizeBinary(width)
+            if *size > FIXED_BYTES_MAX {
+                return Err(format!("fixed {} of {size} bytes: a column takes {FIXED_BYTES_MAX}", name.full));
+            }
+            DataType::FixedSizeBinary(*size as i32)
         }
         (Kind::Bytes | Kind::Array(_) | Kind::Map(_) | Kind::Union(_) | Kind::Record(_), None) => {
             DataType::Binary

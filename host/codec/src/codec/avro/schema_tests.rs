@@ -111,7 +111,7 @@ fn what_no_column_can_be_is_refused_with_its_path() {
     v.sub: the record Node holds itself, which a column cannot: leave the field out of the reader's schema
     v: decimal(77, 0): a column has 76 digits at most
     v: a union without branches has no values
-    v: Huge: 1099511627776 bytes are too many
+    v: fixed Huge of 1099511627776 bytes: a column takes 65536
     ");
     insta::assert_snapshot!(columns(&avro(json!("int"))).unwrap_err(), @"a row is a record, and the schema is int");
     insta::assert_snapshot!(columns(&one(nested(80))).unwrap_err(), @"v: nested deeper than 64 levels");
