@@ -31,12 +31,15 @@ pub(crate) trait ReadWritten: ReadRecord {
     }
 }
 
+/// Why values of a schema are not read: a code and a text.
+type Refusal = (&'static str, String);
+
 /// A schema that values named.
 struct Writer {
     /// Tells it apart from the others.
     number: u64,
     /// The schema, or why there is none.
-    schema: Result<Arc<RegisteredSchema>, (&'static str, String)>,
+    schema: Result<Arc<RegisteredSchema>, Refusal>,
 }
 
 /// The schemas of a task's values or keys.
@@ -48,7 +51,7 @@ pub(crate) struct Framed {
     /// The number of the next writer.
     next: u64,
     /// What the reader reads by now, or why it does not.
-    current: Option<(SchemaId, Result<(), (&'static str, String)>)>,
+    current: Option<(SchemaId, Result<(), Refusal>)>,
 }
 
 impl Framed {

@@ -12,6 +12,9 @@ use crate::codec::registered::RegisteredSchema;
 /// Columns of a schema, with all that is in them: a few types that hold each other twice make any number.
 const COLUMNS_MAX: usize = 10_000;
 
+/// Bytes of a fixed in a column, at most: one that is null takes them too.
+const FIXED_BYTES_MAX: usize = 64 << 10;
+
 /// The fields of the column that a duration becomes.
 pub(super) const DURATION: [&str; 3] = ["months", "days", "millis"];
 
@@ -23,7 +26,7 @@ pub fn columns(schema: &RegisteredSchema) -> Result<SchemaRef, String> {
 
 /// The columns of these types.
 pub(super) fn columns_of(types: &Types) -> Result<SchemaRef, String> {
-    let mut columns = Columns { types, open: Vec::new(), path: Vec::new(), count: 0 };
+    let mut columns = Columns { types, open: Vec::new(), path: Vec::new(), count: 0, depth: 0 };
     match columns.column("", types.root())?.data_type() {
         DataType::Struct(fields) => Ok(Arc::new(Schema::new(fields.clone()))),
         _ => Err(format!("a row is a record, and the schema is {}", types.get(types.root()).label())),
@@ -36,6 +39,7 @@ struct Columns<'a> {
     open: Vec<Id>,
     path: Vec<&'a str>,
     count: usize,
+    depth: usize,
 }
 
 impl<'a> Columns<'a> {
@@ -45,11 +49,17 @@ impl<'a> Columns<'a> {
         if self.count > COLUMNS_MAX {
             return Err(format!("the schema has more than {COLUMNS_MAX} columns, with those in them"));
         }
+        self.depth += 1;
+        // The row itself is no column.
+        if self.depth > MAX_SCHEMA_DEPTH + 1 {
+            return Err(self.refuse(&format!("nested deeper than {MAX_SCHEMA_DEPTH} levels")));
+        }
         let (nullable, data_type) = match (self.types.optional(id), self.types.kind(id)) {
             (Some((nullable, of)), _) => (nullable, self.data_type(of)?),
             (None, Kind::Union(branches)) => self.union(branches)?,
             (None, _) => return Err(self.refuse("a type that is not known")),
         };
+        self.depth -= 1;
         Ok(Field::new(name, data_type, nullable))
     }
 
@@ -66,7 +76,7 @@ impl<'a> Columns<'a> {
                 DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entries.into()), false)), false)
             }
             Kind::Record(record) => {
-                if self.open.contains(&id) || self.open.len() >= MAX_SCHEMA_DEPTH {
+                if self.open.contains(&id) {
                     let what = format!("the record {} holds itself, which a column cannot", record.name.full);
                     return Err(self.refuse(&format!("{what}: leave the field out of the reader's schema")));
                 }
@@ -132,9 +142,10 @@ fn leaf(of: &Type) -> Result<DataType, String> {
         (Kind::Double, None) => DataType::Float64,
         (Kind::String | Kind::Enum(_), None) => DataType::Utf8,
         (Kind::Fixed(name, size), None) => {
-            let width =
-                i32::try_from(*size).map_err(|_| format!("{}: {size} bytes are too many", name.full))?;
-            DataType::FixedSizeBinary(width)
+            if *size > FIXED_BYTES_MAX {
+                return Err(format!("fixed {} of {size} bytes: a column takes {FIXED_BYTES_MAX}", name.full));
+            }
+            DataType::FixedSizeBinary(*size as i32)
         }
         (Kind::Bytes | Kind::Array(_) | Kind::Map(_) | Kind::Union(_) | Kind::Record(_), None) => {
             DataType::Binary

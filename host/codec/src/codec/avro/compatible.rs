@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::parse::parse;
 use super::types::{Id, Kind, Type, Types};
+use crate::codec::column::MAX_SCHEMA_DEPTH;
 use crate::codec::registered::RegisteredSchema;
 
 /// Reasons given, at most.
@@ -147,7 +148,8 @@ impl<'a> Check<'a> {
         explained: &mut HashSet<Pair>,
         reasons: &mut Vec<String>,
     ) {
-        if self.verdicts[&pair] || !explained.insert(pair) || reasons.len() >= REASONS_MAX {
+        let enough = reasons.len() >= REASONS_MAX || path.len() >= MAX_SCHEMA_DEPTH;
+        if self.verdicts[&pair] || enough || !explained.insert(pair) {
             return;
         }
         if let Some(problem) = self.problem(pair) {

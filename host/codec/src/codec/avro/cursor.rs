@@ -73,16 +73,21 @@ impl<'a, 's> Cursor<'a, 's> {
 
     #[inline(never)]
     fn long_of_several(&mut self) -> Outcome<i64> {
-        let mut value = 0;
+        if let Some((number, len)) = self.bytes[self.at..].first_chunk().and_then(|eight| up_to_eight(*eight))
+        {
+            self.at += len;
+            return Ok(signed(number));
+        }
+        let mut number = 0;
         for (index, &byte) in self.bytes[self.at..].iter().take(10).enumerate() {
-            value |= u64::from(byte & 0x7f) << (7 * index);
+            number |= u64::from(byte & 0x7f) << (7 * index);
             if byte < 0x80 {
                 // The tenth byte has room for one bit of the sixty-four.
                 if index == 9 && byte > 1 {
                     break;
                 }
                 self.at += index + 1;
-                return Ok(signed(value));
+                return Ok(signed(number));
             }
         }
         Err(self.wrong(if self.left() < 10 { "all of a number" } else { "a number of 64 bits at most" }))
@@ -142,11 +147,11 @@ impl<'a, 's> Cursor<'a, 's> {
             None
         };
         let items = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+        let room = end.unwrap_or(self.bytes.len()) - self.at;
         if least == 0 {
             self.spend(items.saturating_mul(EMPTY_ITEM_BYTES))?;
-        } else if items > self.left() / least {
-            let what =
-                format!("at byte {begin}: a block of {items} items, and {} bytes are left", self.left());
+        } else if items > room / least {
+            let what = format!("at byte {begin}: a block of {items} items, and {room} bytes are left");
             return Err(Problem::new(code::AVRO_SYNTAX, what));
         }
         Ok((items, end))
@@ -220,4 +225,45 @@ impl<'a, 's> Cursor<'a, 's> {
 #[inline(always)]
 fn signed(number: u64) -> i64 {
     (number >> 1) as i64 ^ -((number & 1) as i64)
+}
+
+/// The number that the first of eight bytes are, and how many; `None` where it goes on behind them.
+#[inline(always)]
+fn up_to_eight(bytes: [u8; 8]) -> Option<(u64, usize)> {
+    let bytes = u64::from_le_bytes(bytes);
+    // The eighth bit of the last byte is the first that is not set.
+    let last = (!bytes & 0x8080_8080_8080_8080).trailing_zeros() / 8;
+    if last == 8 {
+        return None;
+    }
+    let bits = bytes & (u64::MAX >> (56 - 8 * last)) & 0x7f7f_7f7f_7f7f_7f7f;
+    // The gaps between the sevens close up, then those between the fourteens, then the one in the middle.
+    let bits = (bits & 0x007f_007f_007f_007f) | (bits & 0x7f00_7f00_7f00_7f00) >> 1;
+    let bits = (bits & 0x0000_3fff_0000_3fff) | (bits & 0x3fff_0000_3fff_0000) >> 2;
+    let bits = (bits & 0x0000_0000_0fff_ffff) | (bits & 0x0fff_ffff_0000_0000) >> 4;
+    Some((bits, last as usize + 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::write::write_long;
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn numbers_of_every_length_come_back(value: i64, shift in 0_u32..64, behind in 0_usize..12, more: u8) {
+            let value = value >> shift;
+            let mut bytes = Vec::new();
+            write_long(value, &mut bytes);
+            let len = bytes.len();
+            bytes.resize(len + behind, more);
+            let (types, mut open) = (Types::new(Vec::new(), 0), Vec::new());
+            let mut cursor = Cursor::new(&bytes, &types, &mut open);
+            prop_assert_eq!((cursor.long().unwrap(), cursor.at), (value, len));
+            let mut cut = Cursor::new(&bytes[..len - 1], &types, &mut open);
+            prop_assert!(cut.long().is_err() && cut.at == 0);
+        }
+    }
 }

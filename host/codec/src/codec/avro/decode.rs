@@ -84,7 +84,7 @@ impl ReadWritten for AvroReader {
         let (reader, columns) = (&self.reader, &self.columns);
         let compiled = self.writers.entry(id).or_insert_with(|| {
             let writer = Arc::new(parse(schema)?);
-            compile(&writer, reader.as_ref(), columns).map(Arc::new)
+            Ok(Arc::new(compile(&writer, reader.as_ref(), columns)?))
         });
         match compiled {
             Ok(compiled) => {

@@ -4,6 +4,7 @@ use arrow::datatypes::{DataType, Field, Fields, SchemaRef, TimeUnit};
 use serde_json::{Value, json};
 
 use super::parse::check_name;
+use super::reasons::Reasons;
 use crate::codec::column::MAX_SCHEMA_DEPTH;
 
 /// Digits of the largest unsigned 64-bit number.
@@ -13,29 +14,26 @@ const UINT64_DIGITS: u8 = 20;
 /// that Avro cannot hold, with the reason. The module's documentation has the table of types.
 pub fn schema_of(schema: &SchemaRef, name: &str) -> Result<String, String> {
     name.split('.').try_for_each(check_name)?;
-    record(schema.fields(), name, 0).map(|json| json.to_string())
+    Ok(record(schema.fields(), name, 0)?.to_string())
 }
 
-fn record(fields: &Fields, full: &str, depth: usize) -> Result<Value, String> {
+fn record(fields: &Fields, full: &str, depth: usize) -> Result<Value, Reasons> {
     let (space, name) = full.rsplit_once('.').unwrap_or(("", full));
     let mut members = Vec::with_capacity(fields.len());
-    let mut refused = Vec::new();
+    let mut refused = Reasons::default();
     for field in fields {
         match member(field, full, depth) {
             Ok(member) => members.push(member),
-            Err(why) => refused.push(format!("{}: {why}", field.name())),
+            Err(why) => refused.add(why.within(field.name())),
         }
     }
-    if !refused.is_empty() {
-        return Err(refused.join("; "));
-    }
-    Ok(match space {
+    refused.or(match space {
         "" => json!({ "type": "record", "name": name, "fields": members }),
         _ => json!({ "type": "record", "name": name, "namespace": space, "fields": members }),
     })
 }
 
-fn member(field: &Field, record: &str, depth: usize) -> Result<Value, String> {
+fn member(field: &Field, record: &str, depth: usize) -> Result<Value, Reasons> {
     check_name(field.name()).map_err(|why| format!("{why}: rename the column"))?;
     // A name for each place: no two can be the same.
     let of = value(field, &format!("{record}.{}", field.name()), depth + 1)?;
@@ -46,16 +44,16 @@ fn member(field: &Field, record: &str, depth: usize) -> Result<Value, String> {
 }
 
 /// The type of a field, item or value. `name` is for what needs one.
-fn value(field: &Field, name: &str, depth: usize) -> Result<Value, String> {
+fn value(field: &Field, name: &str, depth: usize) -> Result<Value, Reasons> {
     if depth > MAX_SCHEMA_DEPTH {
-        return Err(format!("nested deeper than {MAX_SCHEMA_DEPTH} levels: flatten the column"));
+        return Err(format!("nested deeper than {MAX_SCHEMA_DEPTH} levels: flatten the column").into());
     }
     let of = data_type(field, name, depth)?;
     let nullable = field.is_nullable() && of != "null";
     Ok(if nullable { json!(["null", of]) } else { of })
 }
 
-fn data_type(field: &Field, name: &str, depth: usize) -> Result<Value, String> {
+fn data_type(field: &Field, name: &str, depth: usize) -> Result<Value, Reasons> {
     use TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
     Ok(match field.data_type() {
         DataType::Null => json!("null"),
@@ -96,21 +94,21 @@ fn data_type(field: &Field, name: &str, depth: usize) -> Result<Value, String> {
             DataType::Struct(fields) if fields.len() == 2 && is_text(fields[0].data_type()) => {
                 json!({ "type": "map", "values": value(&fields[1], name, depth + 1)? })
             }
-            _ => return Err("the keys of a map in Avro are strings: make the key a string".to_owned()),
+            _ => return Err("the keys of a map in Avro are strings: make the key a string".into()),
         },
         DataType::Dictionary(_, values) => {
             data_type(&Field::new("", values.as_ref().clone(), false), name, depth + 1)?
         }
-        other => return Err(format!("Avro cannot hold {other}: choose another type")),
+        other => return Err(format!("Avro cannot hold {other}: choose another type").into()),
     })
 }
 
 /// Avro's scale is neither negative nor beyond the precision; Arrow's may be.
-fn decimal(precision: u8, scale: i8) -> Result<Value, String> {
+fn decimal(precision: u8, scale: i8) -> Result<Value, Reasons> {
     let whole = i32::from(precision) - i32::from(scale.min(0));
     let (precision, scale) = (whole.max(i32::from(scale)), scale.max(0));
     if precision > 76 {
-        return Err(format!("{precision} digits; a decimal may have 76: choose another type"));
+        return Err(format!("{precision} digits, and a decimal may have 76: choose another type").into());
     }
     Ok(json!({ "type": "bytes", "logicalType": "decimal", "precision": precision, "scale": scale }))
 }

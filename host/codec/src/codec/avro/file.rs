@@ -130,7 +130,7 @@ impl<'a> AvroFile<'a> {
             Ok(bytes) => bytes,
             Err(why) => return Some((count, why)),
         };
-        let most = if self.least == 0 { EMPTY_RECORDS_MAX } else { bytes.len() / self.least };
+        let most = bytes.len().checked_div(self.least).unwrap_or(EMPTY_RECORDS_MAX);
         if count > most as u64 {
             return Some((count, format!("{count} records do not fit {} bytes", bytes.len())));
         }
@@ -246,11 +246,11 @@ fn read_all<'b>(stream: impl Read, name: &str) -> Result<Cow<'b, [u8]>, String> 
 /// A block of Snappy, and the CRC-32 of what it stands for.
 fn snappy<'b>(bytes: &[u8]) -> Result<Cow<'b, [u8]>, String> {
     let (bytes, sum) = bytes.split_last_chunk::<4>().ok_or("snappy: no room for a checksum")?;
-    let len = snap::raw::decompress_len(bytes).map_err(|why| format!("snappy: {why}"))?;
+    let len = snap::raw::decompress_len(bytes).map_err(|why| why.to_string())?;
     if len > BLOCK_BYTES_MAX || len / SNAPPY_RATIO > bytes.len() {
         return Err(too_large());
     }
-    let out = snap::raw::Decoder::new().decompress_vec(bytes).map_err(|why| format!("snappy: {why}"))?;
+    let out = snap::raw::Decoder::new().decompress_vec(bytes).map_err(|why| why.to_string())?;
     let mut found = flate2::Crc::new();
     found.update(&out);
     if found.sum() != u32::from_be_bytes(*sum) {

@@ -11,6 +11,7 @@ use super::default::default_of;
 use super::derive::is_text;
 use super::meaning::{Meaning, Ratio};
 use super::plan::{Compiled, Default, Items, Plan, Step};
+use super::reasons::Reasons;
 use super::types::{self, Enum, Id, Kind, Logical, Record, Type, Types};
 use crate::codec::column::type_name;
 
@@ -20,7 +21,7 @@ pub(super) fn compile(
     writer: &Arc<Types>,
     reader: Option<&Arc<Types>>,
     columns: &Fields,
-) -> Result<Compiled, String> {
+) -> Result<Compiled, Reasons> {
     let row = Field::new("", DataType::Struct(columns.clone()), false);
     let plan =
         Resolver { writer }.value(writer.root(), reader.map(|reader| (reader, reader.root())), &row)?;
@@ -37,7 +38,7 @@ struct Resolver<'a> {
 impl<'a> Resolver<'a> {
     /// How a value of the writer's type `w` is read as the reader's `r` and put into a column. Depth is that of
     /// the columns.
-    fn value(&self, w: Id, r: Option<At<'a>>, column: &Field) -> Result<Plan, String> {
+    fn value(&self, w: Id, r: Option<At<'a>>, column: &Field) -> Result<Plan, Reasons> {
         let Kind::Union(branches) = self.writer.kind(w) else { return self.branch(w, r, column) };
         let alone = r.is_none() && self.writer.optional(w).is_none();
         let members = if alone { members(self.writer, branches, column) } else { None };
@@ -50,19 +51,19 @@ impl<'a> Resolver<'a> {
             },
             None => self.branch(branch, r, column),
         });
-        let plans: Vec<Result<Plan, String>> = plans.collect();
-        if plans.iter().all(Result::is_err) {
-            let reasons: Vec<String> = plans.into_iter().filter_map(Result::err).collect();
-            let none = || "the writer's union has no branches".to_owned();
-            return Err(if reasons.is_empty() { none() } else { reasons.join(", ") });
+        let plans: Vec<Result<Plan, Reasons>> = plans.collect();
+        if !plans.is_empty() && plans.iter().all(Result::is_err) {
+            let mut refused = Reasons::default();
+            plans.into_iter().filter_map(Result::err).for_each(|why| refused.add(why));
+            return Err(refused);
         }
         // A branch that does not fit is no reason to refuse those that do: its records are, as they come.
-        let refuse = |why: String| Plan::Refuse(why.into());
+        let refuse = |why: Reasons| Plan::Refuse(why.to_string().into());
         Ok(Plan::Union(plans.into_iter().map(|plan| plan.unwrap_or_else(refuse)).collect()))
     }
 
     /// As [`value`](Self::value), of a type that is no union.
-    fn branch(&self, w: Id, r: Option<At<'a>>, column: &Field) -> Result<Plan, String> {
+    fn branch(&self, w: Id, r: Option<At<'a>>, column: &Field) -> Result<Plan, Reasons> {
         if matches!(self.writer.kind(w), Kind::Null) {
             return null(r, column);
         }
@@ -82,13 +83,13 @@ impl<'a> Resolver<'a> {
     }
 
     /// As [`branch`](Self::branch), where the reader's type is no union either.
-    fn concrete(&self, w: Id, r: Option<At<'a>>, column: &Field) -> Result<Plan, String> {
+    fn concrete(&self, w: Id, r: Option<At<'a>>, column: &Field) -> Result<Plan, Reasons> {
         let of = self.writer.get(w);
         let reader = r.map(|(types, id)| types.get(id));
         if let Some(reader) = reader
             && !promotes(&of.kind, &reader.kind)
         {
-            return Err(format!("{} cannot be read as {}", of.label(), reader.label()));
+            return Err(format!("{} cannot be read as {}", of.label(), reader.label()).into());
         }
         let inner =
             |inner: fn(&Kind) -> Option<Id>| r.and_then(|(types, id)| Some((types, inner(types.kind(id))?)));
@@ -98,13 +99,13 @@ impl<'a> Resolver<'a> {
                 DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _),
             ) => {
                 let r = inner(|kind| if let Kind::Array(items) = kind { Some(*items) } else { None });
-                let plan = self.value(*items, r, item).map_err(|why| format!("[]: {why}"))?;
+                let plan = self.value(*items, r, item).map_err(|why| why.within("[]"))?;
                 Ok(Plan::List(Box::new(Items { plan, least: self.writer.size(*items).least })))
             }
             (Kind::Map(values), DataType::Map(entries, _)) => {
                 let r = inner(|kind| if let Kind::Map(values) = kind { Some(*values) } else { None });
                 let column = map_value(entries)?;
-                let plan = self.value(*values, r, column).map_err(|why| format!("{{}}: {why}"))?;
+                let plan = self.value(*values, r, column).map_err(|why| why.within("{}"))?;
                 // A key takes a byte.
                 let least = self.writer.size(*values).least.saturating_add(1);
                 Ok(Plan::Map(Box::new(Items { plan, least })))
@@ -117,8 +118,9 @@ impl<'a> Resolver<'a> {
                 self.record(record, r, columns)
             }
             (Kind::Enum(writer), data_type) if is_text(data_type) => Ok(symbols(writer, reader)),
-            (_, data_type) => leaf(of, reader, data_type)
-                .ok_or_else(|| format!("{} does not go into a column of {}", of.label(), shown(data_type))),
+            (_, data_type) => leaf(of, reader, data_type).ok_or_else(|| {
+                format!("{} does not go into a column of {}", of.label(), shown(data_type)).into()
+            }),
         }
     }
 
@@ -127,27 +129,24 @@ impl<'a> Resolver<'a> {
         writer: &Record,
         reader: Option<(&'a Arc<Types>, &'a Record)>,
         columns: &Fields,
-    ) -> Result<Plan, String> {
+    ) -> Result<Plan, Reasons> {
         let mut taken: Vec<Option<Step>> = writer.fields.iter().map(|_| None).collect();
-        let (mut missing, mut refused) = (Vec::new(), Vec::new());
+        let (mut missing, mut refused) = (Vec::new(), Reasons::default());
         for (index, column) in columns.iter().enumerate() {
             match self.column(writer, reader, column) {
                 Ok((Some(source), _)) if taken[source].is_some() => {
-                    let name = &writer.fields[source].name;
-                    refused
-                        .push(format!("{}: the field {name} is read by another column too", column.name()));
+                    let why =
+                        format!("the field {} is read by another column too", writer.fields[source].name);
+                    refused.add(Reasons::from(why).within(column.name()));
                 }
                 Ok((Some(source), plan)) => taken[source] = Some(Step::Read(index, plan)),
                 Ok((None, plan)) => missing.push(Step::Read(index, plan)),
-                Err(why) => refused.push(format!("{}: {why}", column.name())),
+                Err(why) => refused.add(why.within(column.name())),
             }
-        }
-        if !refused.is_empty() {
-            return Err(refused.join("; "));
         }
         let skip = |field: &types::Field| Step::Skip(field.of, field.name.as_str().into());
         let taken = writer.fields.iter().zip(taken).map(|(field, step)| step.unwrap_or_else(|| skip(field)));
-        Ok(Plan::Record(taken.chain(missing).collect()))
+        refused.or(Plan::Record(taken.chain(missing).collect()))
     }
 
     /// The writer's field that a column reads, if there is one, and how.
@@ -156,14 +155,12 @@ impl<'a> Resolver<'a> {
         writer: &Record,
         reader: Option<(&'a Arc<Types>, &'a Record)>,
         column: &Field,
-    ) -> Result<(Option<usize>, Plan), String> {
+    ) -> Result<(Option<usize>, Plan), Reasons> {
         let Some((types, record)) = reader else {
             return match writer.position(column.name()) {
                 Some(source) => Ok((Some(source), self.value(writer.fields[source].of, None, column)?)),
                 None if column.is_nullable() => Ok((None, Plan::Null)),
-                None => {
-                    Err("the writer's schema has no such field, and the column cannot be null".to_owned())
-                }
+                None => Err("the writer's schema has no such field, and the column cannot be null".into()),
             };
         };
         let field = record.position(column.name()).ok_or("the reader's schema has no such field")?;
@@ -180,17 +177,17 @@ impl<'a> Resolver<'a> {
     }
 }
 
-fn null(r: Option<At>, column: &Field) -> Result<Plan, String> {
+fn null(r: Option<At>, column: &Field) -> Result<Plan, Reasons> {
     let is_null = |types: &Types, id: Id| matches!(types.kind(id), Kind::Null);
     let taken = r.is_none_or(|(types, id)| match types.kind(id) {
         Kind::Union(branches) => branches.iter().any(|&branch| is_null(types, branch)),
         _ => is_null(types, id),
     });
     if !taken {
-        return Err("null, which the reader's schema does not have here".to_owned());
+        return Err("null, which the reader's schema does not have here".into());
     }
     if !column.is_nullable() && *column.data_type() != DataType::Null {
-        return Err("null, and the column cannot be null".to_owned());
+        return Err("null, and the column cannot be null".into());
     }
     Ok(Plan::Null)
 }
@@ -222,10 +219,10 @@ fn pick(of: &Type, reader: &Types, branches: &[Id]) -> Option<usize> {
         .or_else(|| find(&|other| other.named().is_none() && promotes(&of.kind, &other.kind)))
 }
 
-fn map_value(entries: &Field) -> Result<&Field, String> {
+fn map_value(entries: &Field) -> Result<&Field, Reasons> {
     match entries.data_type() {
         DataType::Struct(fields) if fields.len() == 2 && is_text(fields[0].data_type()) => Ok(&fields[1]),
-        _ => Err("the keys of a map in Avro are strings: declare the key as string".to_owned()),
+        _ => Err("the keys of a map in Avro are strings: declare the key as string".into()),
     }
 }
 

@@ -6,6 +6,7 @@ use super::columns::DURATION;
 use super::default::default_of;
 use super::derive::is_text;
 use super::meaning::{Meaning, Ratio};
+use super::reasons::Reasons;
 use super::types::{Enum, Id, Kind, Logical, Record, Type, Types};
 use crate::codec::column::type_name;
 
@@ -67,7 +68,7 @@ pub(super) enum Member {
 }
 
 /// How rows of these columns are written by a schema, or every column that does not fit.
-pub(super) fn target_of(types: &Types, columns: &Fields) -> Result<Target, String> {
+pub(super) fn target_of(types: &Types, columns: &Fields) -> Result<Target, Reasons> {
     let row = Field::new("", DataType::Struct(columns.clone()), false);
     Targets { types }.target(types.root(), &row)
 }
@@ -78,18 +79,19 @@ struct Targets<'a> {
 
 impl Targets<'_> {
     /// Depth is that of the columns.
-    fn target(&self, of: Id, column: &Field) -> Result<Target, String> {
+    fn target(&self, of: Id, column: &Field) -> Result<Target, Reasons> {
         let Kind::Union(branches) = self.types.kind(of) else {
             return Ok(Target { null: None, branch: None, how: self.how(of, column)? });
         };
         let is_null = |branch: &Id| matches!(self.types.kind(*branch), Kind::Null);
         let null = branches.iter().position(is_null).map(|index| index as i64);
-        if let DataType::Struct(fields) = column.data_type()
+        if self.types.optional(of).is_none()
+            && let DataType::Struct(fields) = column.data_type()
             && let Some(members) = self.members(branches, fields)
         {
             return Ok(Target { null, branch: None, how: How::Union(members?) });
         }
-        let mut refused = Vec::new();
+        let mut refused = Reasons::default();
         let mut found: Option<(usize, How)> = None;
         for (index, &branch) in branches.iter().enumerate().filter(|(_, branch)| !is_null(branch)) {
             match self.how(branch, column) {
@@ -97,7 +99,7 @@ impl Targets<'_> {
                     found = Some((index, how));
                 }
                 Ok(_) => {}
-                Err(why) => refused.push(why),
+                Err(why) => refused.add(why),
             }
         }
         match (found, null) {
@@ -105,13 +107,14 @@ impl Targets<'_> {
             (None, Some(null)) if *column.data_type() == DataType::Null => {
                 Ok(Target { null: Some(null), branch: Some(null), how: How::Null })
             }
-            (None, _) if refused.is_empty() => Err("the schema's union has no branch for values".to_owned()),
-            (None, _) => Err(refused.join(", ")),
+            (None, _) => {
+                refused.or(()).and_then(|()| Err("the schema's union has no branch for values".into()))
+            }
         }
     }
 
     /// The targets of an object's fields as the branches of a union, where each is named as one.
-    fn members(&self, branches: &[Id], fields: &Fields) -> Option<Result<Vec<Target>, String>> {
+    fn members(&self, branches: &[Id], fields: &Fields) -> Option<Result<Vec<Target>, Reasons>> {
         let branch = |field: &Field| {
             let named = |branch: &Id| self.types.branch_name(branches, *branch) == field.name();
             branches.iter().position(named)
@@ -121,14 +124,14 @@ impl Targets<'_> {
             return None;
         }
         let targets = fields.iter().zip(indices).map(|(field, index)| {
-            let how = self.how(branches[index], field).map_err(|why| format!("{}: {why}", field.name()))?;
+            let how = self.how(branches[index], field).map_err(|why| why.within(field.name()))?;
             Ok(Target { null: None, branch: Some(index as i64), how })
         });
         Some(targets.collect())
     }
 
     /// How values are written as a type that is no union.
-    fn how(&self, of: Id, column: &Field) -> Result<How, String> {
+    fn how(&self, of: Id, column: &Field) -> Result<How, Reasons> {
         match (self.types.kind(of), column.data_type()) {
             (_, DataType::Dictionary(_, values)) => {
                 self.how(of, &Field::new(column.name(), values.as_ref().clone(), column.is_nullable()))
@@ -137,28 +140,29 @@ impl Targets<'_> {
                 Kind::Array(items),
                 DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _),
             ) => {
-                let target = self.target(*items, item).map_err(|why| format!("[]: {why}"))?;
+                let target = self.target(*items, item).map_err(|why| why.within("[]"))?;
                 Ok(How::List(Box::new(target)))
             }
             (Kind::Map(values), DataType::Map(entries, _)) => match entries.data_type() {
                 DataType::Struct(fields) if fields.len() == 2 && is_text(fields[0].data_type()) => {
-                    let target = self.target(*values, &fields[1]).map_err(|why| format!("{{}}: {why}"))?;
+                    let target = self.target(*values, &fields[1]).map_err(|why| why.within("{}"))?;
                     Ok(How::Map(Box::new(target)))
                 }
-                _ => Err("the keys of a map in Avro are strings: make the key a string".to_owned()),
+                _ => Err("the keys of a map in Avro are strings: make the key a string".into()),
             },
             (Kind::Record(record), DataType::Struct(fields)) => self.record(record, fields).map(How::Record),
             (_, data_type) => {
                 let of = self.types.get(of);
-                leaf(of, data_type)
-                    .ok_or_else(|| format!("{} cannot be written as {}", type_name(data_type), of.label()))
+                leaf(of, data_type).ok_or_else(|| {
+                    format!("{} cannot be written as {}", type_name(data_type), of.label()).into()
+                })
             }
         }
     }
 
-    fn record(&self, record: &Record, columns: &Fields) -> Result<Vec<Member>, String> {
+    fn record(&self, record: &Record, columns: &Fields) -> Result<Vec<Member>, Reasons> {
         let mut taken = vec![false; columns.len()];
-        let (mut members, mut refused) = (Vec::with_capacity(record.fields.len()), Vec::new());
+        let (mut members, mut refused) = (Vec::with_capacity(record.fields.len()), Reasons::default());
         for field in &record.fields {
             let names = std::iter::once(&field.name).chain(&field.aliases);
             let found = names.filter_map(|name| columns.find(name)).find(|(index, _)| !taken[*index]);
@@ -169,19 +173,20 @@ impl Targets<'_> {
                 }
                 None => match default_of(self.types, field) {
                     Ok(Some(bytes)) => Ok(Member::Default(bytes)),
-                    Ok(None) => Err("no column has this name, and the schema no default".to_owned()),
-                    Err(why) => Err(why),
+                    Ok(None) => Err("no column has this name, and the schema no default".into()),
+                    Err(why) => Err(why.into()),
                 },
             };
             match member {
                 Ok(member) => members.push(member),
-                Err(why) => refused.push(format!("{}: {why}", field.name)),
+                Err(why) => refused.add(why.within(&field.name)),
             }
         }
         for (column, _) in columns.iter().zip(taken).filter(|(_, taken)| !taken) {
-            refused.push(format!("{}: the record {} has no such field", column.name(), record.name.full));
+            let why = format!("the record {} has no such field", record.name.full);
+            refused.add(Reasons::from(why).within(column.name()));
         }
-        if refused.is_empty() { Ok(members) } else { Err(refused.join("; ")) }
+        refused.or(members)
     }
 }
 

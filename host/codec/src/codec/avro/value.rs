@@ -146,7 +146,7 @@ impl Cursor<'_, '_> {
                 None => None,
             },
         };
-        fits.ok_or_else(|| unfit_decimal(bytes, column))
+        fits.ok_or_else(|| unfit_decimal(bytes, exponent, column))
     }
 }
 
@@ -196,15 +196,19 @@ fn out_of_range(value: i128, data_type: &DataType) -> Box<Problem> {
 }
 
 #[cold]
-fn unfit_decimal(bytes: &[u8], column: &Column) -> Box<Problem> {
-    let expected = match column {
+fn unfit_decimal(bytes: &[u8], exponent: i32, column: &Column) -> Box<Problem> {
+    let (expected, wanted) = match column {
         Column::Decimal128(_, precision, scale) | Column::Decimal256(_, precision, scale) => {
-            format!("decimal({precision}, {scale})")
+            (format!("decimal({precision}, {scale})"), i32::from(*scale))
         }
-        _ => "a whole number".to_owned(),
+        _ => ("a whole number".to_owned(), 0),
     };
-    let number = i256::from_bytes(bytes).map_or_else(|| "a longer one".to_owned(), |value| value.to_string());
-    Problem::new(code::OUT_OF_RANGE, format!("expected {expected}, which cannot hold the digits {number}"))
+    let number = match i256::from_bytes(bytes) {
+        Some(digits) => format!("{digits}e{}", exponent.saturating_sub(wanted)),
+        None => format!("a number of {} bytes", bytes.len()),
+    };
+    let what = format!("expected {expected}, which cannot hold {number}");
+    Problem::new(code::OUT_OF_RANGE, what)
 }
 
 /// A plan is followed into the columns that it was made for, or not at all.

@@ -14,12 +14,25 @@ use crate::codec::problem::{Outcome, Problem, code, quote};
 #[inline(always)]
 pub(super) fn write_long(value: i64, out: &mut Vec<u8>) {
     // Signed numbers alternate with their size, so that small ones are short whatever their sign.
-    let mut number = ((value << 1) ^ (value >> 63)) as u64;
-    while number >= 0x80 {
-        out.push(number as u8 | 0x80);
-        number >>= 7;
+    let number = ((value << 1) ^ (value >> 63)) as u64;
+    if number < 0x80 {
+        out.push(number as u8);
+    } else {
+        write_number(number, out);
     }
-    out.push(number as u8);
+}
+
+/// Seven bits a byte, the lowest first; all but the last have the eighth bit set.
+#[inline(never)]
+fn write_number(mut number: u64, out: &mut Vec<u8>) {
+    let (mut bytes, mut len) = ([0; 10], 0);
+    while number >= 0x80 {
+        bytes[len] = number as u8 | 0x80;
+        number >>= 7;
+        len += 1;
+    }
+    bytes[len] = number as u8;
+    out.extend_from_slice(&bytes[..=len]);
 }
 
 /// Bytes, or text: the length comes first.
