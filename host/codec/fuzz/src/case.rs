@@ -1,0 +1,191 @@
+//! One codec with its columns, and what must hold of it whatever records come: a panic is a finding. Knows nothing
+//! of any format.
+
+use std::collections::BTreeSet;
+
+use arrow::array::{Array, RecordBatch};
+use sabot_codec::batch::RawRecords;
+use sabot_codec::codec::registry::Registries;
+use sabot_codec::codec::{Decode, Decoded, Decoder, Encode, Encoded, Encoder, Meta};
+
+use crate::input::{self, Value};
+
+/// A codec with its columns. Decoders are made once and kept, so what one input leaves behind in them meets the
+/// next one's good records.
+pub(crate) struct Case {
+    name: String,
+    decoder: Decoder,
+    /// Of values and keys, with all that is beside them.
+    keyed: Decoder,
+    encoders: Vec<Encoder>,
+    /// Good rows, and the records that they are.
+    good: RecordBatch,
+    good_values: Vec<Option<Vec<u8>>>,
+}
+
+impl Case {
+    /// A codec as it is set, with some rows that it must bring through.
+    pub(crate) fn new(name: &str, decode: &Decode, encode: &[Encode], good: &RecordBatch) -> Case {
+        let name = format!("{} {name}", decode.codec.name());
+        let keyed =
+            Decode { key: Some(Box::new(decode.clone())), include: Meta::ALL.to_vec(), ..decode.clone() };
+        let decoder = |settings| {
+            Decoder::new(settings, &Registries::default()).unwrap_or_else(|why| panic!("{name}: {why}"))
+        };
+        let encoder =
+            |settings| Encoder::new(settings, &good.schema()).unwrap_or_else(|why| panic!("{name}: {why}"));
+        let (decoder, keyed) = (decoder(decode), decoder(&keyed));
+        let mut encoders: Vec<Encoder> = encode.iter().map(encoder).collect();
+        let encoded = encoded(&name, &mut encoders[0], good);
+        let good_values = values(&encoded).into_iter().map(|value| value.map(<[u8]>::to_vec)).collect();
+        Case { name, decoder, keyed, encoders, good: good.clone(), good_values }
+    }
+
+    /// An input that holds the good rows.
+    pub(crate) fn seed(&self) -> (&str, Vec<u8>) {
+        let values: Vec<Value> = self.good_values.iter().map(Option::as_deref).collect();
+        (&self.name, input::joined(&values))
+    }
+
+    /// Everything that must hold when these records come.
+    pub(crate) fn must_hold(&mut self, values: &[Value]) {
+        let decoded = self.between_good(values);
+        self.order_is_nothing(values, &decoded);
+        self.keys_are_decoded(values, &decoded);
+        self.comes_back(&decoded.rows);
+    }
+
+    /// Decodes records with good ones before and after them, which must be what they are.
+    fn between_good(&mut self, values: &[Value]) -> Run {
+        let good = self.good_values.iter().map(Option::as_deref);
+        let all: Vec<Value> = good.clone().chain(values.iter().copied()).chain(good).collect();
+        let run = self.run(&input::records(&all));
+        let (before, rows) = (self.good_values.len() as u32, self.good.num_rows());
+        let after = before + values.len() as u32;
+        let of = |from, to| run.between(from, to);
+        let name = &self.name;
+        assert_eq!(of(0, before).rows, self.good, "{name}: good records before others");
+        assert_eq!(of(after, after + before).rows, self.good, "{name}: good records after others");
+        let between = of(before, after);
+        assert_eq!(between.rows.num_rows() + 2 * rows, run.rows.num_rows(), "{name}: rows of no record");
+        between
+    }
+
+    /// The same records alone, the last one first, are the same.
+    fn order_is_nothing(&mut self, values: &[Value], decoded: &Run) {
+        let backwards: Vec<Value> = values.iter().rev().copied().collect();
+        let run = self.run(&input::records(&backwards));
+        let last = values.len() as u32 - 1;
+        for record in 0..=last {
+            let (one, other) =
+                (decoded.between(record, record + 1), run.between(last - record, last - record + 1));
+            let name = &self.name;
+            assert_eq!(one.rows, other.rows, "{name}: record {record} among others and alone");
+            assert_eq!(one.errors, other.errors, "{name}: record {record} among others and alone");
+        }
+    }
+
+    /// Each record's key is decoded as its value would be, and what is beside them is there.
+    fn keys_are_decoded(&mut self, values: &[Value], decoded: &Run) {
+        let failed = |record: usize| decoded.errors.iter().any(|(index, ..)| *index == record as u32);
+        let raw = input::keyed(values);
+        let run = checked(&self.name, &raw, &mut self.keyed);
+        for record in 0..values.len() {
+            let key = (record + 1) % values.len();
+            let refused = failed(record) || (raw.key(record).is_some() && failed(key));
+            let name = &self.name;
+            let is_error = run.errors.iter().any(|(index, ..)| *index == record as u32);
+            assert_eq!(is_error, refused, "{name}: record {record} with the value of {key} as its key");
+            if !refused {
+                let with_key = run.between(record as u32, record as u32 + 1).rows;
+                let alone = decoded.between(record as u32, record as u32 + 1).rows;
+                let columns: Vec<usize> = (0..alone.num_columns()).collect();
+                let without = with_key.project(&columns).expect("the columns of the value come first");
+                assert_eq!(without.columns(), alone.columns(), "{name}: record {record} with a key");
+            }
+        }
+    }
+
+    /// What decoded is encoded, and decodes to the same rows.
+    fn comes_back(&mut self, rows: &RecordBatch) {
+        for encoder in 0..self.encoders.len() {
+            let encoded = encoded(&self.name, &mut self.encoders[encoder], rows);
+            let run = self.run(&input::records(&values(&encoded)));
+            assert!(
+                run.errors.is_empty(),
+                "{}: what was encoded did not decode: {:?}",
+                self.name,
+                run.errors
+            );
+            assert_eq!(&run.rows, rows, "{}: what was decoded, encoded and decoded", self.name);
+        }
+    }
+
+    fn run(&mut self, raw: &RawRecords) -> Run {
+        checked(&self.name, raw, &mut self.decoder)
+    }
+}
+
+/// What came of a run of records.
+struct Run {
+    rows: RecordBatch,
+    /// The record of each row.
+    records: Vec<u32>,
+    /// Index, code, message.
+    errors: Vec<(u32, &'static str, String)>,
+}
+
+impl Run {
+    /// What came of the records from one to before another.
+    fn between(&self, from: u32, to: u32) -> Run {
+        let begin = self.records.partition_point(|record| *record < from);
+        let end = self.records.partition_point(|record| *record < to);
+        let errors = self.errors.iter().filter(|(index, ..)| (from..to).contains(index));
+        Run {
+            rows: self.rows.slice(begin, end - begin),
+            records: self.records[begin..end].iter().map(|record| record - from).collect(),
+            errors: errors.map(|(index, code, message)| (index - from, *code, message.clone())).collect(),
+        }
+    }
+}
+
+/// Decodes, and checks what must hold of every answer.
+fn checked(name: &str, raw: &RawRecords, decoder: &mut Decoder) -> Run {
+    let Decoded { rows, records, errors } =
+        decoder.decode(raw).unwrap_or_else(|why| panic!("{name}: there is no registry: {why}"));
+    let records = records.unwrap_or_else(|| (0..rows.num_rows() as u32).collect());
+    assert_eq!(records.len(), rows.num_rows(), "{name}: each row has its record");
+    assert!(records.is_sorted(), "{name}: rows are in the order of the records: {records:?}");
+    assert!(
+        errors.is_sorted_by(|a, b| a.index < b.index),
+        "{name}: errors are in order, one a record: {errors:?}"
+    );
+    let failed: BTreeSet<u32> = errors.iter().map(|error| error.index).collect();
+    let decoded: BTreeSet<u32> = records.iter().copied().collect();
+    assert!(failed.is_disjoint(&decoded), "{name}: a record is rows or an error: {records:?} {errors:?}");
+    let told = failed.union(&decoded).filter(|record| (**record as usize) < raw.len()).count();
+    assert_eq!(told, raw.len(), "{name}: each record is rows or an error: {records:?} {errors:?}");
+    for column in rows.columns() {
+        column.to_data().validate_full().unwrap_or_else(|why| panic!("{name}: {why}"));
+    }
+    for error in &errors {
+        assert!(!error.code.is_empty() && !error.message.is_empty(), "{name}: {error:?}");
+        assert!(error.message.len() < 2_000, "{name}: an error is short: {error:?}");
+    }
+    let errors = errors.into_iter().map(|error| (error.index, error.code, error.message)).collect();
+    Run { rows, records, errors }
+}
+
+/// Encodes; every row that was decoded can be.
+fn encoded(name: &str, encoder: &mut Encoder, rows: &RecordBatch) -> Encoded {
+    let mut encoded = Encoded::default();
+    encoder.encode(rows, &mut encoded);
+    assert!(encoded.errors.is_empty(), "{name}: a row did not encode: {:?}", encoded.errors);
+    encoded
+}
+
+/// What records of the rows have as their values.
+fn values(encoded: &Encoded) -> Vec<Value<'_>> {
+    let of = |row| (!encoded.nulls.contains(&(row as u32))).then(|| encoded.row(row));
+    (0..encoded.ends.len()).map(of).collect()
+}

@@ -1,0 +1,103 @@
+//! Every target holds on its seeds, and on a number of changes of them that are the same in every run.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use fastrand::Rng;
+use sabot_codec_fuzz::{TARGETS, Target};
+
+/// Changed inputs a target: a second or two without optimisation.
+const CHANGED: usize = 400;
+/// No seed is larger: they are read by people too.
+const SEED_BYTES_MAX: usize = 64 << 10;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds")
+}
+
+fn seeds(target: &Target) -> Vec<Vec<u8>> {
+    let mut files: Vec<PathBuf> =
+        folder().join(target.name).read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files.iter().map(|file| std::fs::read(file).unwrap()).collect()
+}
+
+/// The input with one to four changes: bytes replaced, removed, repeated, or taken from another input.
+fn change(input: &mut Vec<u8>, other: &[u8], random: &mut Rng) {
+    for _ in 0..random.usize(1..5) {
+        let at = random.usize(..=input.len());
+        let end = (at + random.usize(1..9)).min(input.len());
+        match random.u8(..6) {
+            0 if at < input.len() => input[at] ^= 1 << random.u8(..8),
+            1 if at < input.len() => input[at] = random.u8(..),
+            2 => drop(input.drain(at..end)),
+            3 => input.insert(at, random.u8(..)),
+            4 => input.extend_from_within(at..end),
+            _ => {
+                let from = random.usize(..=other.len());
+                let to = (from + random.usize(..40)).min(other.len());
+                input.splice(at..end, other[from..to].iter().copied());
+            }
+        }
+    }
+}
+
+fn run(target: &Target, input: &[u8]) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| (target.run)(input)));
+    assert!(outcome.is_ok(), "the target {} does not hold on b\"{}\"", target.name, input.escape_ascii());
+}
+
+fn holds(name: &str) {
+    let target = TARGETS.iter().find(|target| target.name == name).unwrap();
+    let seeds = seeds(target);
+    seeds.iter().for_each(|seed| run(target, seed));
+    let mut random = Rng::with_seed(7);
+    for _ in 0..CHANGED {
+        let mut input = seeds[random.usize(..seeds.len())].clone();
+        change(&mut input, &seeds[random.usize(..seeds.len())], &mut random);
+        run(target, &input);
+    }
+}
+
+#[test]
+fn json_holds() {
+    holds("json");
+}
+
+#[test]
+fn msgpack_holds() {
+    holds("msgpack");
+}
+
+#[test]
+fn string_holds() {
+    holds("string");
+}
+
+#[test]
+fn bytes_holds() {
+    holds("bytes");
+}
+
+#[test]
+fn wire_holds() {
+    holds("wire");
+}
+
+#[test]
+fn infer_holds() {
+    holds("infer");
+}
+
+#[test]
+fn every_target_has_small_seeds_and_every_folder_a_target() {
+    let folders: BTreeSet<String> =
+        folder().read_dir().unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(folders, TARGETS.iter().map(|target| target.name.to_owned()).collect());
+    for target in TARGETS {
+        let seeds = seeds(target);
+        assert!(!seeds.is_empty(), "{}", target.name);
+        assert!(seeds.iter().all(|seed| seed.len() <= SEED_BYTES_MAX), "{}", target.name);
+    }
+}
