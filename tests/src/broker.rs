@@ -60,6 +60,11 @@ impl Broker {
         Topic::create(self.clone(), unique(name), partitions)
     }
 
+    /// A new topic of just this name; removed with the value.
+    pub fn topic_named(&self, name: &str, partitions: i32) -> Topic {
+        Topic::create(self.clone(), name.to_owned(), partitions)
+    }
+
     /// A handle to a topic that somebody else makes and keeps.
     pub fn existing_topic(&self, name: &str) -> Topic {
         Topic::existing(self.clone(), name.to_owned())

@@ -47,7 +47,7 @@ fn main() -> Result<(), Failed> {
 
 fn pipeline(name: &str, step: &str) -> String {
     format!(
-        "name: {name}\nsources:\n  rows:\n    generate: {{ schema: {{ id: int64, user: string, amount: float64 }}, \
+        "name: {name}\nerrors: {{ max_share: 1 }}\nsources:\n  rows:\n    generate: {{ schema: {{ id: int64, user: string, amount: float64 }}, \
          columns: {{ amount: {{ range: [0, 1000] }} }} }}\nsteps:\n  step: {{ from: rows, {step} }}\nsinks:\n  out: \
          {{ from: step, blackhole: {{}} }}\n"
     )

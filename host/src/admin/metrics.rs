@@ -262,6 +262,7 @@ mod tests {
                 bytes: 1000,
                 decode_errors: 1,
                 watermark_ms: Some(1_500),
+                columns: Vec::new(),
             }],
             steps: vec![StepStatus {
                 name: "score".into(),

@@ -93,7 +93,7 @@ mod tests {
         get /v1/pipelines/{name}: 200 404 default
         get /v1/pipelines: 200 default
         post /v1/components: 200 201 409 413 422 default
-        post /v1/pipelines/{name}/dead-letters/replay: 501 default
+        post /v1/pipelines/{name}/dead-letters/replay: 200 404 409 503 default
         post /v1/pipelines/{name}/savepoints: 501 default
         post /v1/pipelines/{name}/start: 200 404 default
         post /v1/pipelines/{name}/steps/{step}/rollback: 200 404 409 default

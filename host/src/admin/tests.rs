@@ -212,10 +212,33 @@ fn a_pipeline_comes_changes_and_goes() {
     assert_eq!(all["pipelines"].as_array().unwrap().len(), 1);
     assert_eq!(server.call("dora", "POST", "/v1/pipelines/ticks/start", &[], b"").status, 200);
     assert!(server.get("vera", "/v1/pipelines/ticks/logs?limit=5").json()["lines"].is_array());
-    assert!(server.get("dora", "/v1/pipelines/ticks/dead-letters").json()["dead_letters"].is_array());
+    dead_letters(&server);
     assert_eq!(server.call("dora", "POST", "/v1/pipelines/ticks/stop", &[], b"").status, 200);
     assert_eq!(server.call("ada", "DELETE", "/v1/pipelines/ticks", &[], b"").status, 204);
     assert_eq!(server.call("ada", "DELETE", "/v1/pipelines/ticks", &[], b"").status, 404);
+}
+
+/// Of the running pipeline, which has none.
+fn dead_letters(server: &Server) {
+    let letters = "/v1/pipelines/ticks/dead-letters";
+    let none = json!({ "dead_letters": [], "counts": [], "more": false });
+    assert_eq!(server.get("dora", &format!("{letters}?limit=3&step=x&code=y&replayed=true")).json(), none);
+    let replay = |who, body: &[u8]| {
+        let json = ("content-type", "application/json");
+        server.call(who, "POST", &format!("{letters}/replay"), &[json], body)
+    };
+    let done = json!({ "replayed": 0, "failed_again": 0, "skipped": [], "more_skipped": 0 });
+    assert_eq!(replay("dora", b"{\"all\": true}").json(), done);
+    let lines = [
+        server.get("dora", &format!("{letters}/17")).problem(),
+        server.get("dora", &format!("{letters}?since=1")).problem(),
+        replay("vera", b"{\"all\": true}").problem(),
+        replay("dora", b"{\"id\": \"17\"}").problem(),
+        replay("dora", b"{\"all\": true, \"ids\": [\"17\"]}").problem(),
+    ];
+    insta::assert_snapshot!(lines.join("\n"), @"");
+    let skipped = replay("dora", b"{\"ids\": [\"17\"]}").json()["skipped"].clone();
+    assert_eq!(skipped, json!([{ "id": "17", "reason": "there is no dead letter `17`" }]));
 }
 
 #[test]
@@ -267,7 +290,7 @@ fn every_mistake_is_a_problem_with_reasons() {
     501 urn:sabot:not-in-release canary swaps are not in this release: with mode `canary` the new version will run on some partitions until it is promoted; use mode `now`, whose probation brings the old version back by itself
     501 urn:sabot:not-in-release savepoints are not in this release: they come with state that is kept in checkpoints; a pipeline goes on from its committed offsets
     501 urn:sabot:not-in-release savepoints are not in this release: they come with state that is kept in checkpoints; a pipeline goes on from its committed offsets
-    501 urn:sabot:not-in-release replays of dead letters are not in this release: letters can be listed, with their original bytes; to send them again, write them to the source's topic
+    400 urn:sabot:bad-request it is not clear which letters are meant: expected one of {"ids": ["17"]}, {"step": "score"}, {"code": "trap"} (or both of these) and {"all": true}
     501 urn:sabot:not-in-release queries of state are not in this release: they come with keyed state; no step has state yet
     "#);
     // What the host itself refuses has the same shape.

@@ -1,4 +1,5 @@
-//! `sabot check`: what is wrong with a specification, or how it would run. Needs no host.
+//! `sabot check`: what is wrong with a specification, or how it would run. Needs no host; asks brokers and
+//! registries for columns where it is told whom.
 
 use std::path::{Path, PathBuf};
 
@@ -6,17 +7,28 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::output::{Format, Output};
-use crate::control::Reason;
+use crate::codec::registry::Registries;
+use crate::config::{Config, Connection};
+use crate::connector::kafka::Connections;
+use crate::control::{self, Asking, Reason};
+use crate::spec::{Pipeline, Source, SourceConnector};
 use crate::{plan, spec};
 
 /// Check a specification and print its plan; needs no host
 ///
-/// Every mistake is told at once, with its line and the nearest right name. Components are not looked into: `sabot
-/// pipeline plan` asks a host that has them.
+/// Every mistake is told at once, with its line and the nearest right name. Columns that a registry or a sample
+/// says are asked for where --config or --bootstrap says whom to ask, and printed. Components are not looked into:
+/// `sabot pipeline plan` asks a host that has them.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
     /// The specification, YAML or JSON; `-` reads standard input
     file: PathBuf,
+    /// The settings, for connections and registries
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A broker for the connection `default`
+    #[arg(long, value_name = "HOST:PORT")]
+    bootstrap: Option<String>,
     /// How to print
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
     output: Format,
@@ -24,11 +36,22 @@ pub struct CheckArgs {
 
 pub(super) fn run(args: &CheckArgs, output: &mut Output<'_>) -> Result<(), Failure> {
     let bytes = super::read_file(&args.file)?;
-    check(&args.file, &bytes, args.output, output)
+    let mut config = args.config.as_deref().map(Config::load).transpose()?;
+    if let Some(bootstrap) = &args.bootstrap {
+        let config = config.get_or_insert_default();
+        config.connections.insert("default".into(), Connection::of_broker(bootstrap));
+    }
+    check(&args.file, &bytes, config.as_ref(), args.output, output)
 }
 
-fn check(file: &Path, bytes: &[u8], format: Format, output: &mut Output<'_>) -> Result<(), Failure> {
-    let parsed = spec::parse(bytes, spec::Format::Auto).map_err(|errors| Failure::Refused {
+fn check(
+    file: &Path,
+    bytes: &[u8],
+    config: Option<&Config>,
+    format: Format,
+    output: &mut Output<'_>,
+) -> Result<(), Failure> {
+    let mut parsed = spec::parse(bytes, spec::Format::Auto).map_err(|errors| Failure::Refused {
         title: match errors.len() {
             1 => format!("{} has a mistake", file.display()),
             n => format!("{} has {n} mistakes", file.display()),
@@ -38,6 +61,50 @@ fn check(file: &Path, bytes: &[u8], format: Format, output: &mut Output<'_>) -> 
     for warning in &parsed.warnings {
         output.note(&format!("warning: {warning}"))?;
     }
+    let unknown: Vec<&Source> = parsed.pipeline.sources.iter().filter(|s| s.schema.is_none()).collect();
+    // Files are there without any settings; brokers and registries are named in them.
+    let can_ask = config.is_some() || unknown.iter().all(|s| matches!(s.connector, SourceConnector::File(_)));
+    let unknown: Vec<String> = unknown.iter().filter(|_| can_ask).map(|source| source.name.clone()).collect();
+    if !unknown.is_empty() {
+        ask(file, config, &mut parsed.pipeline)?;
+    }
     let plan = plan::plan(&parsed.pipeline);
-    output.answer(format, &plan::to_json(&plan, &parsed.pipeline), |_| plan::render(&plan, &parsed.pipeline))
+    output.answer(format, &plan::to_json(&plan, &parsed.pipeline), |_| {
+        plan::render(&plan, &parsed.pipeline) + &learnt(&parsed.pipeline, &unknown)
+    })
+}
+
+/// Asks registries and samples for columns.
+fn ask(file: &Path, config: Option<&Config>, pipeline: &mut Pipeline) -> Result<(), Failure> {
+    let mistaken = |mistakes: Vec<String>| Failure::Refused {
+        title: "the settings have mistakes".into(),
+        reasons: mistakes.into_iter().map(Reason::new).collect(),
+    };
+    let defaults = Config::default();
+    let config = config.unwrap_or(&defaults);
+    let properties =
+        config.connections.iter().map(|(name, c)| (name.clone(), c.properties.clone())).collect();
+    let connections =
+        Connections::new(&properties, config.limits.kafka_queue_bytes, None).map_err(mistaken)?;
+    let registries = Registries::new(&config.registries).map_err(mistaken)?;
+    let asking = Asking { connections: &connections, registries: &registries, before: None };
+    asking.sources(pipeline).map(|_| ()).map_err(|reasons| Failure::Refused {
+        title: format!("the columns of {} cannot be learnt", file.display()),
+        reasons,
+    })
+}
+
+/// The columns that were asked for.
+fn learnt(pipeline: &Pipeline, asked: &[String]) -> String {
+    let mut text = String::new();
+    for source in pipeline.sources.iter().filter(|source| asked.contains(&source.name)) {
+        let columns: Vec<String> = source
+            .schema
+            .iter()
+            .flat_map(|schema| control::columns(schema))
+            .map(|column| format!("{}: {}", column.name, column.of))
+            .collect();
+        text += &format!("\ncolumns of {}\n  {}\n", source.name, columns.join("\n  "));
+    }
+    text
 }

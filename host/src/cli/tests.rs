@@ -107,6 +107,8 @@ fn a_pipeline_from_apply_to_rm() {
     let (code, out, _) = desk.run("vera", &["pipeline", "top", "--every", "0.1", "--count", "1"]);
     assert!(code == 0 && out.starts_with("PIPELINE") && out.contains("ticks"), "{out}");
     assert_eq!(desk.run("ada", &["dead-letter", "list", "ticks"]).1, "no dead letters\n");
+    let (code, _, err) = desk.run("ada", &["dead-letter", "replay", "ticks", "--all"]);
+    assert!(code == 1 && err.contains("start it first"), "{err}");
     assert_eq!(desk.run("ada", &["pipeline", "rm", "ticks"]).1, "pipeline ticks removed\n");
     let (code, _, err) = desk.run("vera", &["pipeline", "show", "ticks"]);
     assert!(code == 1 && err.contains("ticks"), "{err}");
@@ -117,7 +119,7 @@ fn refusals_go_to_stderr_with_every_reason() {
     let desk = Desk::new();
     let broken = desk.file("broken.yaml", b"sources: [");
     let spec = desk.file("ticks.yaml", SPEC.as_bytes());
-    let lines: [&[&str]; 11] = [
+    let lines: [&[&str]; 12] = [
         &["pipeline", "apply", &spec],
         &["pipeline", "apply", &broken],
         &["pipeline", "apply", "missing.yaml"],
@@ -126,7 +128,8 @@ fn refusals_go_to_stderr_with_every_reason() {
         &["operator", "shadow", "ticks/score", "scorer"],
         &["operator", "promote", "ticks/score"],
         &["savepoint", "create", "ticks"],
-        &["dead-letter", "replay", "ticks"],
+        &["dead-letter", "replay", "ticks", "--all"],
+        &["dead-letter", "show", "ticks", "17"],
         &["state", "get", "ticks/score/totals", "--key", "1"],
         &["state", "get", "score", "--key", "1"],
     ];
@@ -151,8 +154,10 @@ fn refusals_go_to_stderr_with_every_reason() {
       there is nothing to promote before shadow and canary swaps are; `sabot operator swap` exchanges at once, and its probation brings the old version back by itself
     1 error: savepoints are not in this release (501)
       they come with state that is kept in checkpoints; a pipeline goes on from its committed offsets
-    1 error: replays of dead letters are not in this release (501)
-      letters can be listed, with their original bytes; to send them again, write them to the source's topic
+    1 error: not found (404)
+      there is no pipeline `ticks`
+    1 error: not found (404)
+      there is no pipeline `ticks`
     1 error: queries of state are not in this release (501)
       they come with keyed state; no step has state yet
     2 error: expected PIPELINE/STEP/STATE, found `score`
@@ -184,6 +189,8 @@ fn wrong_usage_is_exit_code_2_and_help_is_not() {
     assert_eq!((code, out.as_str()), (2, ""));
     assert!(err.contains("'list'"), "{err}");
     assert_eq!(sabot(&[]).0, 2);
+    assert_eq!(sabot(&["dead-letter", "replay", "ticks"]).0, 2);
+    assert_eq!(sabot(&["dead-letter", "replay", "ticks", "17", "--all"]).0, 2);
     assert_eq!(sabot(&["--help"]).0, 0);
     assert_eq!(sabot(&["--version"]).1, format!("sabot {}\n", env!("CARGO_PKG_VERSION")));
     assert!(sabot(&["completions", "bash"]).1.contains("_sabot"));
@@ -259,10 +266,10 @@ fn every_command_is_described() {
     sabot savepoint list: List the savepoints of a pipeline
     sabot savepoint restore: Start a pipeline from a savepoint
     sabot savepoint rm: Remove a savepoint
-    sabot dead-letter: Look at the records that failed
-    sabot dead-letter list: List the newest dead letters of a pipeline
+    sabot dead-letter: Look at the records that failed, and run them again
+    sabot dead-letter list: List the newest dead letters of a pipeline, and count all by step and code
     sabot dead-letter show: Show a dead letter whole
-    sabot dead-letter replay: Send dead letters through the pipeline again (not in this release)
+    sabot dead-letter replay: Run dead letters through the pipeline again, each from where it failed
     sabot state: Query keyed state (not in this release)
     sabot state get: Get the value of a key
     sabot token: Make a token and its entry for sabot.yaml

@@ -190,6 +190,19 @@ pub struct SourceStatus {
     /// Event time has come this far (milliseconds since 1970), where the source has event time.
     #[serde(default)]
     pub watermark_ms: Option<i64>,
+    /// Its columns: as declared, as a registry says, or as a sample showed when the pipeline was applied.
+    #[serde(default)]
+    pub columns: Vec<Column>,
+}
+
+/// A column.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type, as a specification writes it; `!` at the end: never null.
+    #[serde(rename = "type")]
+    pub of: String,
 }
 
 /// A partition and how far it is.

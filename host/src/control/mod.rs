@@ -16,4 +16,4 @@ mod swap;
 pub use dead_letters::LetterQuery;
 pub use host::Host;
 pub use refusal::{Reason, Refusal, RefusalKind};
-pub use schemas::Asking;
+pub use schemas::{Asking, columns};

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Field, FieldRef, Schema, SchemaRef};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::Reason;
+use super::api::Column;
 use crate::catalog::{PinnedSchema, PipelineRecord};
 use crate::codec::registry::{Registries, RegistryError};
 use crate::codec::{self, Decoder, Encoder, RegisteredSchema};
@@ -340,15 +341,11 @@ pub fn check_codecs(pipeline: &Pipeline, schemas: &Schemas, registries: &Registr
     sources.chain(sinks).collect()
 }
 
-/// What a person wants to know of a pin: columns with their types, and where they are from.
-pub fn describe(columns: &Schema) -> Vec<(String, String)> {
-    columns
-        .fields()
-        .iter()
-        .map(|field| {
-            let not_null = if field.is_nullable() { "" } else { "!" };
-            let of: &DataType = field.data_type();
-            (field.name().clone(), format!("{}{not_null}", spec::show_type(of)))
-        })
-        .collect()
+/// Columns for people.
+pub fn columns(schema: &Schema) -> Vec<Column> {
+    let column = |field: &FieldRef| {
+        let not_null = if field.is_nullable() { "" } else { "!" };
+        Column { name: field.name().clone(), of: format!("{}{not_null}", spec::show_type(field.data_type())) }
+    };
+    schema.fields().iter().map(column).collect()
 }

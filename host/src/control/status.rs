@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use super::api::*;
 use super::host::{Place, Shared, ms};
+use super::schemas::columns;
 use crate::catalog::{PipelineRecord, Wanted};
 use crate::runtime::{Handle, State};
 use crate::spec::{self, SinkConnector, SourceConnector, StepKind};
@@ -115,6 +116,7 @@ fn sources(handle: &Handle) -> Vec<SourceStatus> {
                 bytes: totals.bytes,
                 decode_errors: totals.errors,
                 watermark_ms: None,
+                columns: source.schema.as_deref().map(columns).unwrap_or_default(),
             }
         })
         .collect()

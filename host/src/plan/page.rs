@@ -1,17 +1,20 @@
-//! The examples of docs/pipeline.md are read, planned and refused as the page says. A block is marked by the word
+//! The examples of the documentation are read, planned and refused as the pages say. A block is marked by the word
 //! after `yaml`: `check` and `refused` are whole pipelines followed by what is printed, the others are parts.
 
 use super::{plan, render};
 use crate::spec::{self, Format};
 
-const PAGE: &str = include_str!("../../../docs/pipeline.md");
+const PAGES: [&str; 2] =
+    [include_str!("../../../docs/pipeline.md"), include_str!("../../../docs/dead-letters.md")];
 
 /// A fenced block: what follows the fence, and its text.
 fn blocks() -> Vec<(&'static str, &'static str)> {
-    let mut parts = PAGE.split("```");
     let mut blocks = Vec::new();
-    while let (Some(_), Some(block)) = (parts.next(), parts.next()) {
-        blocks.push(block.split_once('\n').unwrap());
+    for page in PAGES {
+        let mut parts = page.split("```");
+        while let (Some(_), Some(block)) = (parts.next(), parts.next()) {
+            blocks.push(block.split_once('\n').unwrap());
+        }
     }
     blocks
 }
@@ -53,7 +56,7 @@ fn errors(text: &str) -> String {
 }
 
 #[test]
-fn every_example_is_as_the_page_says() {
+fn every_example_is_as_its_page_says() {
     let mut blocks = blocks().into_iter();
     let mut seen = 0;
     while let Some((kind, text)) = blocks.next() {

@@ -12,6 +12,7 @@ name: fraud
 delivery: at_least_once
 checkpoint: { every: 500ms }
 dead_letter: { kafka: { topic: fraud-dead, connection: side } }
+errors: { max_share: 0.25, within: 1m, min_records: 50 }
 sources:
   orders:
     kafka: { topic: orders, connection: main, group: fraud-2, start: { timestamp: 2026-01-31T12:00:00Z } }
@@ -47,6 +48,7 @@ steps:
     grant: [clock]
     limits: { memory: 128MiB, batch_timeout: 250ms, emit: 1MiB }
     probation: { batches: 3, time: 1s }
+    on_error: { retry: { attempts: 3, backoff: 50ms, then: skip } }
   split: { from: score.audit, route: { big: "total > 1000", small: otherwise } }
 sinks:
   alerts:
@@ -106,13 +108,16 @@ fn every_key_is_read() {
     (Generate(Generate { schema: Schema { fields: [Field { name: "id", data_type: Int64, nullable: true }, Field { name: "user", data_type: Utf8, nullable: true }, Field { name: "amount", data_type: Float64, nullable: true }, Field { name: "at", data_type: Timestamp(Millisecond, None), nullable: true }, Field { name: "country", data_type: Utf8, nullable: true }], metadata: {} }, columns: [("user", Keys { count: 5000, skew: 1.1, prefix: "u" }), ("id", Sequence), ("amount", Range { min: 0.0, max: 1000.0 }), ("at", Now), ("country", OneOf(["ch", "no"]))], rate: Some(50000), count: Some(1000000), partitions: 4, seed: 7 }), None)
     (Memory { name: "test" }, None)
     "#);
+    insta::assert_snapshot!(format!("{:?}", pipeline.errors), @"ErrorLimit { max_share: 0.25, within: 60s, min_records: 50 }");
     let skip = ErrorPolicy { retry: None, then: Fate::Skip };
     assert_eq!((pipeline.sources[0].on_error, pipeline.sources[0].batch_rows), (skip, 4096));
-    insta::assert_snapshot!(lines(&pipeline.steps, |step| (&step.kind, step.on_error)), @r#"
+    let retry = Some(Retry { attempts: 3, backoff: Duration::from_millis(50) });
+    assert_eq!(pipeline.step("score").unwrap().on_error, ErrorPolicy { retry, then: Fate::Skip });
+    insta::assert_snapshot!(lines(&pipeline.steps, |step| (&step.kind, step.on_error.then)), @r#"
     (Union, DeadLetter)
     (Filter { expression: "amount > 100" }, Fail)
     (Select { items: ["*", "amount * 0.015 as fee"] }, DeadLetter)
-    (Wasm(Wasm { component: "scorer@1.2.0", config: Object {"threshold": Number(0.8), "tags": Array [String("a"), Null]}, grant: ["clock"], limits: WasmLimits { memory_bytes: 134217728, batch_timeout: 250ms, emit_bytes: 1048576 }, probation: Probation { batches: 3, time: 1s } }), DeadLetter)
+    (Wasm(Wasm { component: "scorer@1.2.0", config: Object {"threshold": Number(0.8), "tags": Array [String("a"), Null]}, grant: ["clock"], limits: WasmLimits { memory_bytes: 134217728, batch_timeout: 250ms, emit_bytes: 1048576 }, probation: Probation { batches: 3, time: 1s } }), Skip)
     (Route { branches: [("big", Some("total > 1000")), ("small", None)] }, DeadLetter)
     "#);
     insta::assert_snapshot!(lines(&pipeline.sinks, |sink| (&sink.connector, &sink.encode)), @r#"
@@ -125,8 +130,8 @@ fn every_key_is_read() {
     let from: Vec<String> =
         pipeline.sinks.iter().flat_map(|sink| &sink.from).map(ToString::to_string).collect();
     assert_eq!(from.join(" "), "split.big split.small score.errors split.errors made score pushed");
-    assert_eq!(parsed.lines.line("steps.score.limits.memory"), Some(39));
-    assert_eq!(parsed.lines.line("steps.score.limits.memory.of[3].nothing"), Some(39));
+    assert_eq!(parsed.lines.line("steps.score.limits.memory"), Some(40));
+    assert_eq!(parsed.lines.line("steps.score.limits.memory.of[3].nothing"), Some(40));
 }
 
 #[test]
@@ -146,6 +151,10 @@ sinks:
     assert_eq!(pipeline.delivery, Delivery::AtLeastOnce);
     assert_eq!(pipeline.checkpoint.every, Duration::from_secs(1));
     assert_eq!(pipeline.dead_letter, DeadLetterTarget::HostFile);
+    assert_eq!(
+        pipeline.errors,
+        ErrorLimit { max_share: 0.5, within: Duration::from_secs(10), min_records: 1000 }
+    );
     insta::assert_debug_snapshot!(pipeline.source("in"), @r#"
     Some(
         Source {
@@ -184,7 +193,10 @@ sinks:
                 metadata: {},
             },
             event_time: None,
-            on_error: DeadLetter,
+            on_error: ErrorPolicy {
+                retry: None,
+                then: DeadLetter,
+            },
             batch_rows: 8192,
         },
     )
@@ -215,7 +227,10 @@ sinks:
                     },
                 },
             ),
-            on_error: DeadLetter,
+            on_error: ErrorPolicy {
+                retry: None,
+                then: DeadLetter,
+            },
         },
     )
     "#);
@@ -249,7 +264,10 @@ sinks:
                     columns: None,
                 },
             ),
-            on_error: DeadLetter,
+            on_error: ErrorPolicy {
+                retry: None,
+                then: DeadLetter,
+            },
         },
     )
     "#);
@@ -281,7 +299,6 @@ sources:
     kafka: { topic: orders, start: earliest }
     decode: { codec: json, schema: { id: int64, user: string, amount: float64, at: timestamp_ms } }
     event_time: { column: at, out_of_order: 5s, idle_after: 30s }
-    on_error: { retry: { attempts: 5, backoff: 100ms, then: dead_letter } }
   users:
     kafka: { topic: users }
     decode: { codec: avro, registry: default }
@@ -309,21 +326,20 @@ sinks:
     line 4: checkpoint.keep: `keep` is not in this release
     line 5: start_from: `start_from` is not in this release
     line 10: sources.orders.event_time.idle_after: `idle_after` is not in this release
-    line 11: sources.orders.on_error.retry: `retry` is not in this release; expected fail, skip or dead_letter
-    line 14: sources.users.decode.registry: `registry` is not in this release
-    line 14: sources.users.decode.codec: `avro` is not in this release; expected json
-    line 15: sources.users.table: `table` is not in this release
-    line 16: sources.queue.redis: `redis` is not in this release
-    line 21: steps.rich.join: `join` is not in this release
-    line 22: steps.pairs.join: `join` is not in this release
-    line 23: steps.by_shop.channel: `channel` is not in this release
-    line 24: steps.spend.window: `window` is not in this release
-    line 26: steps.agent.mode: `mode` is not in this release
-    line 26: steps.agent.grant[1]: `state` is not in this release; expected clock or entropy
-    line 31: sinks.alerts.encode.registry: `registry` is not in this release
-    line 31: sinks.alerts.encode.codec: `protobuf` is not in this release; expected json
-    line 32: sinks.late.from: `late` is not in this release
-    line 33: sinks.cache.redis: `redis` is not in this release
+    line 13: sources.users.decode.registry: `registry` is not in this release
+    line 13: sources.users.decode.codec: `avro` is not in this release; expected json
+    line 14: sources.users.table: `table` is not in this release
+    line 15: sources.queue.redis: `redis` is not in this release
+    line 20: steps.rich.join: `join` is not in this release
+    line 21: steps.pairs.join: `join` is not in this release
+    line 22: steps.by_shop.channel: `channel` is not in this release
+    line 23: steps.spend.window: `window` is not in this release
+    line 25: steps.agent.mode: `mode` is not in this release
+    line 25: steps.agent.grant[1]: `state` is not in this release; expected clock or entropy
+    line 30: sinks.alerts.encode.registry: `registry` is not in this release
+    line 30: sinks.alerts.encode.codec: `protobuf` is not in this release; expected json
+    line 31: sinks.late.from: `late` is not in this release
+    line 32: sinks.cache.redis: `redis` is not in this release
     ");
 }
 
@@ -396,6 +412,28 @@ sinks:
     line 27: sinks.extra.blackhole.a: unknown key `a`; expected no keys
     line 27: sinks.extra.encode: this sink takes rows as they are: there is nothing to encode
     "#);
+}
+
+#[test]
+fn what_becomes_of_failures_is_read_or_refused() {
+    let policy = |text: &str| {
+        let parsed =
+            parsed(&with("", &format!("a: {{ from: in, on_error: {text} }}"), "from: a, blackhole: {}"));
+        parsed.pipeline.steps[0].on_error
+    };
+    let usual = Some(Retry { attempts: 5, backoff: Duration::from_millis(100) });
+    assert_eq!(policy("{ retry: {} }"), ErrorPolicy { retry: usual, then: Fate::DeadLetter });
+    assert_eq!(policy("{ retry: { then: fail } }"), ErrorPolicy { retry: usual, then: Fate::Fail });
+    assert_eq!(policy("dead_letter"), ErrorPolicy::default());
+    let steps = "a: { from: in, on_error: retry }, b: { from: a, on_error: [skip] }, c: { from: b, on_error: {} }, \
+        d: { from: c, on_error: { retry: { attempts: 0, backoff: 5, then: retry, jitter: 1s } } }, \
+        e: { from: d, on_error: { retry: 5, then: skip } }, f: { from: e, on_error: { retry: { backoff: 2m } } }";
+    insta::assert_snapshot!(errors(&with("", steps, "from: f, blackhole: {}")), @"");
+    let limit = |text: &str| errors(&format!("{}errors: {text}\n", with("", "", "")));
+    assert_eq!(limit("{ max_share: 1 }"), "nothing is wrong");
+    assert_eq!(limit("{ max_share: 0, within: 1s, min_records: 1 }"), "nothing is wrong");
+    insta::assert_snapshot!(limit("{ max_share: 1.5, within: 5ms, min_records: 0, codes: [trap] }"), @"");
+    insta::assert_snapshot!(limit("never"), @"");
 }
 
 #[test]

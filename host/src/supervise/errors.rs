@@ -101,12 +101,12 @@ impl ErrorGuard {
         })
     }
 
-    /// The code that failed most, with its newest example.
+    /// The code that failed most, with its oldest example.
     fn most_frequent(&self) -> Failed {
         let mut by_code: BTreeMap<&str, Failed> = BTreeMap::new();
         for failed in self.turns.iter().flat_map(|(_, seen)| &seen.failed) {
-            let sum = by_code.entry(&failed.code).or_default().count + failed.count;
-            by_code.insert(&failed.code, Failed { count: sum, ..failed.clone() });
+            by_code.entry(&failed.code).or_insert_with(|| Failed { count: 0, ..failed.clone() }).count +=
+                failed.count;
         }
         by_code.into_values().max_by_key(|failed| failed.count).unwrap_or_default()
     }

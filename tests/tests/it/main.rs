@@ -6,9 +6,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod components;
+mod dead_letters;
 mod harness;
 mod hostile;
 mod layout;
 mod main_path;
+mod mistakes;
 mod support;
 mod swap;

@@ -11,11 +11,12 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 use super::framed::Framed;
 use super::meta::Meta;
+use super::registered::RegisteredSchema;
 use super::registry::Registries;
 use super::rows::Rows;
 use super::settings::{Codec, Decode, Framing};
 use super::wire::Part;
-use super::{Decoded, json, msgpack, text};
+use super::{Decoded, arrow_ipc, json, json_schema, msgpack, protobuf, text};
 use crate::batch::RawRecords;
 
 /// Records that cannot be decoded now: their schema's registry does not answer. Nothing was decoded; the same call
@@ -43,8 +44,11 @@ struct PartDecoder {
 
 enum Decoding {
     Json(Rows<json::JsonReader>),
+    JsonSchema(Rows<json_schema::JsonSchemaReader>),
     MessagePack(Rows<msgpack::MsgpackReader>),
+    Protobuf(Rows<protobuf::ProtobufReader>),
     Text(Rows<text::TextReader>),
+    Arrow(Box<arrow_ipc::ArrowDecoder>),
 }
 
 impl PartDecoder {
@@ -55,6 +59,15 @@ impl PartDecoder {
                 let reader = json::JsonReader::new(&schema)?;
                 Decoding::Json(Rows::new(schema, reader)?)
             }
+            Codec::JsonSchema => {
+                let reader = json_schema::JsonSchemaReader::new(own_schema(settings)?, &schema)?;
+                Decoding::JsonSchema(Rows::new(schema, reader)?)
+            }
+            Codec::Protobuf => {
+                let framed = settings.framing != Framing::None;
+                let reader = protobuf::ProtobufReader::new(own_schema(settings)?, &schema, framed)?;
+                Decoding::Protobuf(Rows::new(schema, reader)?)
+            }
             Codec::MessagePack => {
                 Decoding::MessagePack(Rows::new(schema, msgpack::MsgpackReader::default())?)
             }
@@ -62,6 +75,7 @@ impl PartDecoder {
                 let reader = text::TextReader::new(codec, &schema)?;
                 Decoding::Text(Rows::new(schema, reader)?)
             }
+            Codec::Arrow => Decoding::Arrow(Box::new(arrow_ipc::ArrowDecoder::new(schema)?)),
             other => return Err(format!("the codec {} is not there yet", other.name())),
         };
         let framed = match &settings.framing {
@@ -75,10 +89,21 @@ impl PartDecoder {
     fn decode(&mut self, raw: &RawRecords) -> Result<Decoded, Unavailable> {
         match (&mut self.codec, &mut self.framed) {
             (Decoding::Json(rows), _) => Ok(rows.decode(raw)),
+            (Decoding::JsonSchema(rows), None) => Ok(rows.decode(raw)),
+            (Decoding::JsonSchema(rows), Some(framed)) => framed.decode(rows, raw),
             (Decoding::MessagePack(rows), _) => Ok(rows.decode(raw)),
+            (Decoding::Protobuf(rows), None) => Ok(rows.decode(raw)),
+            (Decoding::Protobuf(rows), Some(framed)) => framed.decode(rows, raw),
             (Decoding::Text(rows), _) => Ok(rows.decode(raw)),
+            (Decoding::Arrow(decoder), _) => Ok(decoder.decode(raw)),
         }
     }
+}
+
+/// The codec's own schema, which values are read by.
+fn own_schema(settings: &Decode) -> Result<&RegisteredSchema, String> {
+    let codec = settings.codec.name();
+    settings.reader.as_deref().ok_or_else(|| format!("the codec {codec} needs a schema of its own"))
 }
 
 impl Decoder {

@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::settings::{Codec, Encode};
-use super::{Encoded, json, msgpack, text, wire};
+use super::{Encoded, arrow_ipc, json, json_schema, msgpack, protobuf, text, wire};
 
 /// Rows to bytes.
 pub struct Encoder {
@@ -15,8 +15,11 @@ pub struct Encoder {
 
 enum Encoding {
     Json(json::JsonEncoder),
+    JsonSchema(json_schema::JsonSchemaEncoder),
     MessagePack(msgpack::MsgpackEncoder),
+    Protobuf(protobuf::ProtobufEncoder),
     Text(text::TextEncoder),
+    Arrow(Box<arrow_ipc::ArrowEncoder>),
 }
 
 impl Encoder {
@@ -25,12 +28,21 @@ impl Encoder {
         let columns = settings.columns.as_deref();
         let codec = match settings.codec {
             Codec::Json => Encoding::Json(json::JsonEncoder::new(columns, schema)?),
+            Codec::JsonSchema => {
+                let writer = settings.writer.as_deref();
+                Encoding::JsonSchema(json_schema::JsonSchemaEncoder::new(columns, schema, writer)?)
+            }
+            Codec::Protobuf => {
+                let (writer, framed) = (settings.writer.as_deref(), settings.schema_id.is_some());
+                Encoding::Protobuf(protobuf::ProtobufEncoder::new(columns, schema, writer, framed)?)
+            }
             Codec::MessagePack => {
                 Encoding::MessagePack(msgpack::MsgpackEncoder::new(columns, schema, settings.arrays)?)
             }
             codec @ (Codec::String | Codec::Bytes) => {
                 Encoding::Text(text::TextEncoder::new(codec, columns, schema)?)
             }
+            Codec::Arrow => Encoding::Arrow(Box::new(arrow_ipc::ArrowEncoder::new(columns, schema)?)),
             other => return Err(format!("the codec {} is not there yet", other.name())),
         };
         let prefix = settings.schema_id.map_or_else(Vec::new, |id| wire::prefix(id).to_vec());
@@ -43,8 +55,11 @@ impl Encoder {
         out.prefix.clone_from(&self.prefix);
         match &mut self.codec {
             Encoding::Json(encoder) => encoder.encode(rows, out),
+            Encoding::JsonSchema(encoder) => encoder.encode(rows, out),
             Encoding::MessagePack(encoder) => encoder.encode(rows, out),
+            Encoding::Protobuf(encoder) => encoder.encode(rows, out),
             Encoding::Text(encoder) => encoder.encode(rows, out),
+            Encoding::Arrow(encoder) => encoder.encode(rows, out),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! To add a codec: a variant in `decoder` and `encoder`, a file beside `json` with a [`rows::ReadRecord`], [`Codec`]
 //! for its name.
 
+mod arrow_ipc;
 #[cfg(test)]
 mod cases;
 mod chosen;
@@ -14,11 +15,15 @@ mod decimal;
 mod decoder;
 mod encoder;
 mod framed;
+#[cfg(test)]
+mod framed_tests;
 mod infer;
 mod json;
+mod json_schema;
 mod meta;
 mod msgpack;
 mod problem;
+pub mod protobuf;
 mod registered;
 pub mod registry;
 mod rows;
@@ -47,8 +52,14 @@ use problem::{Outcome, Problem, code};
 /// A schema of another language, one that is none, or one that holds what no column can hold.
 pub fn columns(codec: Codec, schema: &RegisteredSchema) -> Result<SchemaRef, String> {
     match codec {
-        _ => Err(format!("{} has no schema of its own", codec.name())),
+        Codec::Protobuf => protobuf::columns(&protobuf::Descriptor::new(schema)?),
+        Codec::JsonSchema => json_schema::columns(schema),
+        _ => Err(has_no_schema(codec)),
     }
+}
+
+fn has_no_schema(codec: Codec) -> String {
+    format!("{} has no schema of its own", codec.name())
 }
 
 /// The codec's own schema for these columns, under this name.
@@ -57,13 +68,24 @@ pub fn columns(codec: Codec, schema: &RegisteredSchema) -> Result<SchemaRef, Str
 /// The column that the codec cannot hold; a codec that has no schema of its own.
 pub fn schema_of(codec: Codec, columns: &SchemaRef, name: &str) -> Result<RegisteredSchema, String> {
     match codec {
-        _ => Err(format!("{} has no schema of its own", codec.name())),
+        Codec::Protobuf => {
+            let text = protobuf::proto_of(columns, name)?;
+            Ok(RegisteredSchema::new(SchemaKind::Protobuf, text))
+        }
+        Codec::JsonSchema => {
+            Ok(RegisteredSchema::new(SchemaKind::Json, json_schema::schema_of(columns, name)))
+        }
+        _ => Err(has_no_schema(codec)),
     }
 }
 
 /// The name of the record that a schema describes, where it has one: some subjects are named after it.
 pub fn record_name(codec: Codec, schema: &RegisteredSchema) -> Option<String> {
     match codec {
+        Codec::Protobuf => {
+            protobuf::Descriptor::new(schema).ok().map(|descriptor| descriptor.name().to_owned())
+        }
+        Codec::JsonSchema => json_schema::title(schema),
         _ => None,
     }
 }
@@ -74,7 +96,7 @@ pub struct RecordError {
     /// Index of the record (decode) or row (encode).
     pub index: u32,
     /// Short and stable, for counting: `json-syntax`, `type-mismatch`, `missing-column`, `out-of-range`,
-    /// `too-large`, `tombstone`, `truncated`, `wrong-magic`.
+    /// `too-large`, `tombstone`, `truncated`, `wrong-magic`, `schema-violation`.
     pub code: &'static str,
     /// For people: the path inside the record, what was expected, what was found.
     pub message: String,

@@ -12,6 +12,14 @@ pub(crate) mod code {
     pub(crate) const JSON_SYNTAX: &str = "json-syntax";
     /// Not MessagePack.
     pub(crate) const MSGPACK_SYNTAX: &str = "msgpack-syntax";
+    /// Valid in its format, but none of what is read of it.
+    pub(crate) const UNSUPPORTED: &str = "unsupported";
+    /// Not Arrow IPC.
+    pub(crate) const ARROW_SYNTAX: &str = "arrow-syntax";
+    /// Not protobuf's wire format.
+    pub(crate) const PROTOBUF_SYNTAX: &str = "protobuf-syntax";
+    /// Another message than the one that is read.
+    pub(crate) const UNKNOWN_MESSAGE: &str = "unknown-message";
     /// A string that is not UTF-8.
     pub(crate) const NOT_UTF8: &str = "not-utf8";
     /// Another type than the column's.
@@ -28,6 +36,8 @@ pub(crate) mod code {
     pub(crate) const TOMBSTONE: &str = "tombstone";
     /// The record ends before the value does.
     pub(crate) const TRUNCATED: &str = "truncated";
+    /// Not what the record's schema says.
+    pub(crate) const SCHEMA_VIOLATION: &str = "schema-violation";
     /// No header that names a schema, where there has to be one.
     pub(crate) const WRONG_MAGIC: &str = "wrong-magic";
 }

@@ -82,8 +82,7 @@ impl<R: ReadRecord> Rows<R> {
             self.columns.end_value();
             return Ok(());
         }
-        let what = "the record has no value (a tombstone) and not every column may be null";
-        Err(Problem::new(code::TOMBSTONE, what))
+        Err(no_value())
     }
 
     fn finish(&mut self) -> RecordBatch {
@@ -95,6 +94,12 @@ impl<R: ReadRecord> Rows<R> {
 }
 
 #[cold]
-fn too_long(bytes: usize) -> Box<Problem> {
+pub(crate) fn no_value() -> Box<Problem> {
+    let what = "the record has no value (a tombstone) and not every column may be null";
+    Problem::new(code::TOMBSTONE, what)
+}
+
+#[cold]
+pub(crate) fn too_long(bytes: usize) -> Box<Problem> {
     Problem::new(code::TOO_LARGE, format!("{bytes} bytes; a record may have {MAX_RECORD_BYTES}: split it"))
 }

@@ -6,6 +6,8 @@ use arrow::datatypes::TimeUnit;
 /// Milliseconds of a day.
 pub(crate) const DAY_MS: i64 = 86_400_000;
 const DAY_S: i64 = 86_400;
+/// Nanoseconds of a second.
+const NANOS: u32 = 1_000_000_000;
 
 /// A point in time, or a time of day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,17 +40,29 @@ impl Misfit {
 impl Instant {
     /// As a number of `unit`s.
     pub(crate) fn in_unit(self, unit: TimeUnit) -> Result<i64, Misfit> {
-        let (per_second, nanos_per) = match unit {
-            TimeUnit::Second => (1, 1_000_000_000),
-            TimeUnit::Millisecond => (1_000, 1_000_000),
-            TimeUnit::Microsecond => (1_000_000, 1_000),
-            TimeUnit::Nanosecond => (1_000_000_000, 1),
-        };
+        let per_second = per_second(unit);
+        let nanos_per = NANOS / per_second as u32;
         if !self.nanos.is_multiple_of(nanos_per) {
             return Err(Misfit::Finer);
         }
-        let number = i128::from(self.seconds) * per_second + i128::from(self.nanos / nanos_per);
+        let number = i128::from(self.seconds) * i128::from(per_second) + i128::from(self.nanos / nanos_per);
         i64::try_from(number).map_err(|_| Misfit::Beyond)
+    }
+
+    /// So many `unit`s.
+    fn of_units(number: i64, unit: TimeUnit) -> Instant {
+        let per_second = per_second(unit);
+        let nanos = number.rem_euclid(per_second) as u32 * (NANOS / per_second as u32);
+        Instant { seconds: number.div_euclid(per_second), nanos }
+    }
+}
+
+fn per_second(unit: TimeUnit) -> i64 {
+    match unit {
+        TimeUnit::Second => 1,
+        TimeUnit::Millisecond => 1_000,
+        TimeUnit::Microsecond => 1_000_000,
+        TimeUnit::Nanosecond => i64::from(NANOS),
     }
 }
 
@@ -71,10 +85,43 @@ pub(crate) fn parse_date(text: &[u8]) -> Option<i32> {
     rest.is_empty().then_some(days)
 }
 
-/// `12:30`, `12:30:45`, `12:30:45.123`, since midnight.
+/// `12:30`, `12:30:45`, `12:30:45.123`, since midnight. An offset may follow, as for an instant: the time is that
+/// of UTC then, before or after midnight.
 pub(crate) fn parse_time(text: &[u8]) -> Option<Instant> {
     let (time, rest) = time(text)?;
-    rest.is_empty().then_some(time)
+    let seconds = (time.seconds - offset(rest)?).rem_euclid(DAY_S);
+    Some(Instant { seconds, ..time })
+}
+
+/// So many `unit`s since 1970 as `2024-05-01T12:30:45.123Z`, with as many digits as the unit has and none where
+/// they are all zero.
+pub(crate) fn format_timestamp(number: i64, unit: TimeUnit, out: &mut Vec<u8>) {
+    let instant = Instant::of_units(number, unit);
+    format_date(instant.seconds.div_euclid(DAY_S), out);
+    out.push(b'T');
+    format_seconds(Instant { seconds: instant.seconds.rem_euclid(DAY_S), ..instant }, unit, out);
+}
+
+/// So many `unit`s since midnight as `12:30:45.123Z`; false if that is no time of a day.
+pub(crate) fn format_time(number: i64, unit: TimeUnit, out: &mut Vec<u8>) -> bool {
+    let time = Instant::of_units(number, unit);
+    let valid = (0..DAY_S).contains(&time.seconds);
+    if valid {
+        format_seconds(time, unit, out);
+    }
+    valid
+}
+
+fn format_seconds(time: Instant, unit: TimeUnit, out: &mut Vec<u8>) {
+    let Instant { seconds, nanos } = time;
+    let text = format!("{:02}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    out.extend_from_slice(text.as_bytes());
+    if nanos > 0 {
+        let digits = per_second(unit).ilog10() as usize;
+        out.push(b'.');
+        out.extend_from_slice(&format!("{nanos:09}").as_bytes()[..digits]);
+    }
+    out.push(b'Z');
 }
 
 /// Days since 1970 as `2024-05-01`; a year beyond four digits has a sign.
@@ -221,6 +268,28 @@ mod tests {
     }
 
     #[test]
+    fn a_time_with_an_offset_is_that_of_utc() {
+        let seconds = |text: &str| parse_time(text.as_bytes()).map(|time| time.seconds);
+        assert_eq!((seconds("01:00"), seconds("01:00:00Z")), (Some(3_600), Some(3_600)));
+        assert_eq!((seconds("01:00+02:00"), seconds("23:00-02:00")), (Some(82_800), Some(3_600)));
+        assert_eq!((seconds("01:00 Z"), seconds("24:00")), (None, None));
+    }
+
+    #[test]
+    fn text_has_the_digits_that_the_unit_has() {
+        let text = |number, unit| {
+            let mut out = Vec::new();
+            format_timestamp(number, unit, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(text(1_714_566_645_120, TimeUnit::Millisecond), "2024-05-01T12:30:45.120Z");
+        assert_eq!(text(1_714_566_645_000_000, TimeUnit::Microsecond), "2024-05-01T12:30:45Z");
+        assert_eq!(text(-1, TimeUnit::Nanosecond), "1969-12-31T23:59:59.999999999Z");
+        assert!(!format_time(DAY_S, TimeUnit::Second, &mut Vec::new()));
+        assert!(!format_time(-1, TimeUnit::Nanosecond, &mut Vec::new()));
+    }
+
+    #[test]
     fn what_is_no_instant() {
         for text in [
             "",
@@ -253,6 +322,27 @@ mod tests {
             let other = jiff::Timestamp::new(seconds.abs(), nanos as i32).unwrap();
             let read = parse_timestamp(other.to_string().as_bytes()).unwrap();
             prop_assert_eq!((read.seconds, read.nanos), (seconds.abs(), nanos));
+        }
+
+        #[test]
+        fn instants_and_times_come_back(number: i64) {
+            // Text is read within ±5.8 million years.
+            for (unit, shift) in [
+                (TimeUnit::Second, 17),
+                (TimeUnit::Millisecond, 7),
+                (TimeUnit::Microsecond, 0),
+                (TimeUnit::Nanosecond, 0),
+            ] {
+                let number = number >> shift;
+                let mut text = Vec::new();
+                format_timestamp(number, unit, &mut text);
+                let read = parse_timestamp(&text).map(|instant| instant.in_unit(unit));
+                prop_assert_eq!(read, Some(Ok(number)), "{}", String::from_utf8_lossy(&text));
+                let number = number.rem_euclid(DAY_S * per_second(unit));
+                text.clear();
+                prop_assert!(format_time(number, unit, &mut text));
+                prop_assert_eq!(parse_time(&text).map(|time| time.in_unit(unit)), Some(Ok(number)));
+            }
         }
 
         #[test]

@@ -312,7 +312,8 @@ pub(crate) fn changes() -> impl Strategy<Value = Vec<Change>> {
     vec((any::<prop::sample::Index>(), any::<u8>(), 0_usize..3), 20)
 }
 
-fn change(value: &[u8], (at, byte, kind): &Change) -> Vec<u8> {
+/// A value, changed.
+pub(crate) fn change(value: &[u8], (at, byte, kind): &Change) -> Vec<u8> {
     let mut changed = value.to_vec();
     let at = at.index(changed.len() + 1);
     match kind {

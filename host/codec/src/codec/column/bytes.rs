@@ -21,8 +21,9 @@ pub(crate) fn full(_: Full) -> Box<Problem> {
     Problem::new(code::TOO_LARGE, "the column of this batch is full (2 GiB): read fewer bytes at once")
 }
 
+/// Text that is none.
 #[cold]
-fn not_utf8(wrong: std::str::Utf8Error) -> Box<Problem> {
+pub(crate) fn not_utf8(wrong: std::str::Utf8Error) -> Box<Problem> {
     Problem::new(code::NOT_UTF8, format!("the text is not UTF-8 from its byte {} on", wrong.valid_up_to()))
 }
 

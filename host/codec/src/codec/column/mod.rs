@@ -11,7 +11,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, BooleanArray, BooleanBufferBuilder, NullArray, NullBufferBuilder};
 use arrow::datatypes::{DataType, Field, TimeUnit, i256};
 
-pub(crate) use bytes::{Bytes, FixedBytes, full};
+pub(crate) use bytes::{Bytes, FixedBytes, full, not_utf8};
 pub(crate) use names::{Names, START};
 pub(crate) use nested::{FixedList, List, Map, Struct};
 pub(crate) use primitive::Primitive;

@@ -76,6 +76,12 @@ impl Struct {
         Ok(())
     }
 
+    /// Number of the value that was begun last.
+    #[inline]
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun
+    }
+
     /// Every field has its value: the object is one more value.
     #[inline]
     pub(crate) fn end_value(&mut self) {
@@ -139,6 +145,11 @@ impl<O: OffsetSizeTrait> List<O> {
         Ok(List { items, item: Arc::clone(item), offsets: vec![O::zero()], nulls: NullBufferBuilder::new(0) })
     }
 
+    /// Items appended since the last value.
+    pub(crate) fn pending(&self) -> usize {
+        self.items.len() - self.offsets[self.offsets.len() - 1].as_usize()
+    }
+
     /// The items appended since the last value become a value.
     pub(crate) fn end_value(&mut self) -> Result<(), Full> {
         self.offsets.push(O::from_usize(self.items.len()).ok_or(Full)?);
@@ -194,6 +205,11 @@ impl FixedList {
         self.size as usize
     }
 
+    /// Items appended since the last value.
+    pub(crate) fn pending(&self) -> usize {
+        self.items.len() - self.len * self.size()
+    }
+
     /// [`size`](Self::size) items were appended: they are one more value.
     pub(crate) fn end_value(&mut self) {
         self.len += 1;
@@ -205,7 +221,7 @@ impl FixedList {
         self.len
     }
 
-    pub(super) fn push_null(&mut self) {
+    pub(crate) fn push_null(&mut self) {
         (0..self.size).for_each(|_| self.items.push_null());
         self.len += 1;
         self.nulls.append_null();
@@ -265,6 +281,11 @@ impl Map {
             offsets: vec![0],
             nulls: NullBufferBuilder::new(0),
         })
+    }
+
+    /// Keys appended since the last value.
+    pub(crate) fn pending(&self) -> usize {
+        self.keys.len() - self.offsets[self.offsets.len() - 1] as usize
     }
 
     /// The entries appended since the last value become a value.

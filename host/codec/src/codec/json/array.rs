@@ -8,14 +8,37 @@ use arrow::buffer::NullBuffer;
 use arrow::datatypes::*;
 
 use super::cursor::check;
+use super::manner::{Manner, PLAIN};
 use super::write::{self, Fixed};
 use crate::codec::column::is_json;
 use crate::codec::decimal;
 use crate::codec::problem::{Outcome, Problem, code};
 use crate::codec::temporal::{self, DAY_MS};
 
-/// The columns of an object: what comes before the value, the name, the values.
-pub(super) type Members<'a> = Vec<(Cow<'a, Fixed>, &'a str, Values<'a>)>;
+/// The columns of an object.
+pub(super) type Members<'a> = Vec<Member<'a>>;
+
+/// A column of an object.
+pub(super) struct Member<'a> {
+    /// What comes before the value.
+    key: Cow<'a, Fixed>,
+    name: &'a str,
+    values: Values<'a>,
+    /// A null is not written.
+    leave_out_nulls: bool,
+}
+
+impl<'a> Member<'a> {
+    pub(super) fn of(
+        key: Cow<'a, Fixed>,
+        array: &'a dyn Array,
+        field: &'a Field,
+        manner: &Manner,
+    ) -> Member<'a> {
+        let values = Values::of(array, field, manner);
+        Member { key, name: field.name(), values, leave_out_nulls: manner.leave_out_nulls }
+    }
+}
 
 /// A column of a batch, with its type looked up.
 pub(super) struct Values<'a> {
@@ -39,6 +62,10 @@ enum Kind<'a> {
     Float64(&'a [f64]),
     Date32(&'a [i32]),
     Date64(&'a [i64]),
+    /// Times and timestamps that are written as text.
+    Time32(&'a [i32], TimeUnit),
+    Time64(&'a [i64], TimeUnit),
+    Timestamp(&'a [i64], TimeUnit),
     Decimal32(&'a [i32], i8),
     Decimal64(&'a [i64], i8),
     Decimal128(&'a [i128], i8),
@@ -62,8 +89,9 @@ enum Kind<'a> {
 
 impl<'a> Values<'a> {
     /// The values of an array of `field`, whose type JSON can hold.
-    pub(super) fn of(array: &'a dyn Array, field: &'a Field) -> Values<'a> {
-        let item = |items: &'a dyn Array, item: &'a Field| Box::new(Values::of(items, item));
+    fn of(array: &'a dyn Array, field: &'a Field, manner: &Manner) -> Values<'a> {
+        let item =
+            |items: &'a dyn Array, item: &'a Field| Box::new(Values::of(items, item, manner.of_inner(0)));
         let kind = match array.data_type() {
             DataType::Boolean => Kind::Boolean(array.as_boolean()),
             DataType::Utf8 if is_json(field) => Kind::Json(array.as_string()),
@@ -83,7 +111,7 @@ impl<'a> Values<'a> {
                     members
                         .map(|(i, (field, column))| {
                             let key = Cow::Owned(Fixed::key(i == 0, field.name()));
-                            (key, field.name().as_str(), Values::of(column.as_ref(), field))
+                            Member::of(key, column.as_ref(), field, manner.of_inner(i))
                         })
                         .collect(),
                 )
@@ -102,16 +130,21 @@ impl<'a> Values<'a> {
             DataType::Map(..) => {
                 let map = array.as_map();
                 let (keys, values) = map.entries_fields();
-                let keys = Values::of(map.keys().as_ref(), keys);
-                Kind::Map(map.offsets(), Box::new((keys, Values::of(map.values().as_ref(), values))))
+                let keys = Values::of(map.keys().as_ref(), keys, &PLAIN);
+                let values = Values::of(map.values().as_ref(), values, manner.of_inner(0));
+                Kind::Map(map.offsets(), Box::new((keys, values)))
             }
             DataType::Dictionary(..) => {
                 let dictionary = array.as_any_dictionary();
                 match dictionary.values() {
                     values if values.is_empty() => Kind::Null,
-                    values => Kind::Dictionary(dictionary.normalized_keys(), item(values.as_ref(), field)),
+                    values => {
+                        let values = Box::new(Values::of(values.as_ref(), field, manner));
+                        Kind::Dictionary(dictionary.normalized_keys(), values)
+                    }
                 }
             }
+            _ if manner.text => Kind::of_text(array),
             _ => Kind::of_numbers(array),
         };
         Values { nulls: array.nulls(), kind }
@@ -157,6 +190,13 @@ impl<'a> Values<'a> {
             Kind::Float32(values) => return finite(write::float32(values[row], out), values[row]),
             Kind::Date32(values) => write_date(i64::from(values[row]), out),
             Kind::Date64(values) => write_date(values[row].div_euclid(DAY_MS), out),
+            Kind::Time32(values, unit) => return write_time(i64::from(values[row]), *unit, out),
+            Kind::Time64(values, unit) => return write_time(values[row], *unit, out),
+            Kind::Timestamp(values, unit) => {
+                out.push(b'"');
+                temporal::format_timestamp(values[row], *unit, out);
+                out.push(b'"');
+            }
             Kind::Decimal32(values, scale) => {
                 decimal::write(itoa::Buffer::new().format(values[row]), *scale, out)
             }
@@ -218,6 +258,15 @@ impl<'a> Values<'a> {
 }
 
 impl<'a> Kind<'a> {
+    fn of_text(array: &'a dyn Array) -> Kind<'a> {
+        match (Kind::of_numbers(array), array.data_type()) {
+            (Kind::Int32(values), DataType::Time32(unit)) => Kind::Time32(values, *unit),
+            (Kind::Int64(values), DataType::Time64(unit)) => Kind::Time64(values, *unit),
+            (Kind::Int64(values), DataType::Timestamp(unit, _)) => Kind::Timestamp(values, *unit),
+            (other, _) => other,
+        }
+    }
+
     fn of_numbers(array: &'a dyn Array) -> Kind<'a> {
         macro_rules! values {
             ($kind:ident, $native:ty) => {
@@ -276,13 +325,23 @@ pub(super) fn write_object(
     out: &mut Vec<u8>,
     scratch: &mut Vec<u8>,
 ) -> Outcome<()> {
-    for (key, name, values) in members {
-        key.write(out);
+    let begin = out.len();
+    for member in members {
+        let values = &member.values;
+        if member.leave_out_nulls && values.nulls.is_some_and(|nulls| nulls.is_null(row)) {
+            continue;
+        }
+        member.key.write(out);
         if let Err(problem) = values.write(row, out, scratch) {
-            return Err(problem.in_field(name));
+            return Err(problem.in_field(member.name));
         }
     }
-    out.extend_from_slice(if members.is_empty() { b"{}" } else { b"}" });
+    match out.get_mut(begin) {
+        // The first key has a brace before it, and another one a comma.
+        Some(first) => *first = b'{',
+        None => out.push(b'{'),
+    }
+    out.push(b'}');
     Ok(())
 }
 
@@ -310,6 +369,15 @@ fn write_date(days: i64, out: &mut Vec<u8>) {
     out.push(b'"');
     temporal::format_date(days, out);
     out.push(b'"');
+}
+
+fn write_time(number: i64, unit: TimeUnit, out: &mut Vec<u8>) -> Outcome<()> {
+    out.push(b'"');
+    if !temporal::format_time(number, unit, out) {
+        return Err(Problem::new(code::OUT_OF_RANGE, format!("{number} is no time of a day")));
+    }
+    out.push(b'"');
+    Ok(())
 }
 
 fn write_json(text: &str, out: &mut Vec<u8>, scratch: &mut Vec<u8>) -> Outcome<()> {

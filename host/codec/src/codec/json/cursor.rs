@@ -12,11 +12,11 @@ pub(crate) fn check(text: &[u8], scratch: &mut Vec<u8>) -> Outcome<()> {
 }
 
 /// A place in a record's text.
-pub(super) struct Cursor<'a> {
-    pub(super) text: &'a [u8],
-    pub(super) at: usize,
+pub(crate) struct Cursor<'a> {
+    pub(crate) text: &'a [u8],
+    pub(crate) at: usize,
     /// For strings that are not appended to a column.
-    pub(super) scratch: &'a mut Vec<u8>,
+    pub(crate) scratch: &'a mut Vec<u8>,
 }
 
 impl Cursor<'_> {
@@ -28,7 +28,7 @@ impl Cursor<'_> {
 
     /// Skips white space; gives the byte after it.
     #[inline(always)]
-    pub(super) fn next_token(&mut self) -> u8 {
+    pub(crate) fn next_token(&mut self) -> u8 {
         let mut byte = self.peek();
         while byte <= b' ' {
             match byte {
@@ -42,7 +42,7 @@ impl Cursor<'_> {
 
     /// Skips white space and `expected`.
     #[inline(always)]
-    pub(super) fn expect(&mut self, expected: u8, what: &str) -> Outcome<()> {
+    pub(crate) fn expect(&mut self, expected: u8, what: &str) -> Outcome<()> {
         if self.next_token() != expected {
             return Err(self.syntax(what));
         }
@@ -52,7 +52,7 @@ impl Cursor<'_> {
 
     /// After an item or entry: true when another one follows, false when `end` closed it.
     #[inline(always)]
-    pub(super) fn another(&mut self, end: u8) -> Outcome<bool> {
+    pub(crate) fn another(&mut self, end: u8) -> Outcome<bool> {
         let byte = self.next_token();
         if byte == b',' {
             self.at += 1;
@@ -67,14 +67,14 @@ impl Cursor<'_> {
 
     /// Nothing but white space follows.
     #[inline]
-    pub(super) fn end(&mut self) -> Outcome<()> {
+    pub(crate) fn end(&mut self) -> Outcome<()> {
         self.next_token();
         if self.at < self.text.len() { Err(self.syntax("the end of the record")) } else { Ok(()) }
     }
 
     /// Skips `true`, `false` or `null`.
     #[inline]
-    pub(super) fn literal(&mut self, literal: &'static str) -> Outcome<()> {
+    pub(crate) fn literal(&mut self, literal: &'static str) -> Outcome<()> {
         if !self.text[self.at..].starts_with(literal.as_bytes()) {
             return Err(self.syntax(literal));
         }
@@ -142,7 +142,7 @@ impl Cursor<'_> {
 
     /// What is wrong here: something else than `expected`.
     #[cold]
-    pub(super) fn syntax(&self, expected: &str) -> Box<Problem> {
+    pub(crate) fn syntax(&self, expected: &str) -> Box<Problem> {
         let found = match self.text.get(self.at..) {
             None | Some([]) if self.text.is_empty() => "an empty record".to_owned(),
             None | Some([]) => "the end of the record".to_owned(),

@@ -6,7 +6,8 @@ use std::borrow::Cow;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, SchemaRef};
 
-use super::array::{Members, Values, write_object};
+use super::array::{Member, Members, write_object};
+use super::manner::Manner;
 use super::write::Fixed;
 use crate::codec::Encoded;
 use crate::codec::chosen::Chosen;
@@ -18,19 +19,24 @@ pub struct JsonEncoder {
     chosen: Chosen,
     /// What comes before the value of each column.
     keys: Vec<Fixed>,
+    manner: Manner,
     scratch: Vec<u8>,
 }
 
 impl JsonEncoder {
     /// An encoder of these columns (`None`: all) of rows of `schema`, or which of them JSON cannot hold.
     pub fn new(columns: Option<&[String]>, schema: &SchemaRef) -> Result<JsonEncoder, String> {
-        let chosen = Chosen::new(columns, schema)?;
+        Chosen::new(columns, schema).and_then(|chosen| JsonEncoder::of(chosen, Manner::default()))
+    }
+
+    /// An encoder of chosen columns, which are written in the inner manners.
+    pub(crate) fn of(chosen: Chosen, manner: Manner) -> Result<JsonEncoder, String> {
         let mut keys = Vec::new();
         for (position, field) in chosen.fields().enumerate() {
             check(field.data_type(), 0).map_err(|why| format!("{}: {why}", field.name()))?;
             keys.push(Fixed::key(position == 0, field.name()));
         }
-        Ok(JsonEncoder { chosen, keys, scratch: Vec::new() })
+        Ok(JsonEncoder { chosen, keys, manner, scratch: Vec::new() })
     }
 
     /// Encodes all rows of a batch of the schema given, in place of what `out` held. A row that fails has no
@@ -46,8 +52,9 @@ impl JsonEncoder {
             .fields()
             .zip(&self.keys)
             .zip(arrays)
-            .map(|((field, key), array)| {
-                (Cow::Borrowed(key), field.name().as_str(), Values::of(array.as_ref(), field))
+            .enumerate()
+            .map(|(i, ((field, key), array))| {
+                Member::of(Cow::Borrowed(key), array.as_ref(), field, self.manner.of_inner(i))
             })
             .collect();
         let mut scratch = std::mem::take(&mut self.scratch);

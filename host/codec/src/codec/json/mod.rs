@@ -11,8 +11,9 @@
 //!   take the nearest value, also of a long integer; a number beyond their range is refused. Who needs all
 //!   digits declares a decimal or a string.
 //! - Timestamps, times and durations take an integer in their own unit. Timestamps, times and dates also take
-//!   text: RFC 3339 and the common shorter ISO 8601 forms; text without an offset is UTC; digits below the unit
-//!   are refused rather than dropped. Dates take days since 1970 as an integer.
+//!   text: RFC 3339 and the common shorter ISO 8601 forms; text without an offset is UTC, text with one is
+//!   turned into UTC; digits below the unit are refused rather than dropped. Dates take days since 1970 as an
+//!   integer.
 //! - Bytes are base64, with or without padding. A string column of the Arrow extension type `arrow.json` takes
 //!   any value and holds its text.
 //! - The text must be UTF-8 without a byte order mark; half a surrogate pair is refused.
@@ -25,6 +26,7 @@ mod array;
 mod cursor;
 mod decode;
 mod encode;
+mod manner;
 mod nested;
 mod number;
 mod scan;
@@ -38,10 +40,12 @@ mod trip_tests;
 mod value;
 mod write;
 
-pub(crate) use cursor::check;
+pub(crate) use cursor::{Cursor, check};
 pub use decode::JsonReader;
 pub use encode::JsonEncoder;
+pub(crate) use manner::Manner;
 pub(crate) use number::Number;
+pub(crate) use write::{float64, string};
 
 /// Deepest nesting of a value that is skipped or kept as text (columns have a bound of their own).
 pub(crate) const MAX_DEPTH: u32 = 128;

@@ -16,7 +16,7 @@ pub(crate) struct Number<'a> {
     /// There are more digits than `mantissa` holds.
     pub(super) long: bool,
     /// As written.
-    pub(super) text: &'a [u8],
+    pub(crate) text: &'a [u8],
 }
 
 /// Digits that always fit `mantissa`.
@@ -29,7 +29,7 @@ impl<'a> Cursor<'a> {
     /// Reads the number here.
     // Always inlined: handing the parts back through memory costs as much as reading them.
     #[inline(always)]
-    pub(super) fn number(&mut self) -> Outcome<Number<'a>> {
+    pub(crate) fn number(&mut self) -> Outcome<Number<'a>> {
         let begin = self.at;
         let negative = self.peek() == b'-';
         self.at += usize::from(negative);
@@ -151,7 +151,7 @@ impl<'a> Number<'a> {
 
     /// The nearest value; `None` beyond the largest.
     #[inline]
-    pub(super) fn float64(&self) -> Option<f64> {
+    pub(crate) fn float64(&self) -> Option<f64> {
         // Both are exact, so one rounding gives the nearest.
         if !self.long && self.mantissa <= 1 << f64::MANTISSA_DIGITS && self.exponent.unsigned_abs() <= 22 {
             let mantissa = self.mantissa as f64;

@@ -11,7 +11,7 @@ impl Cursor<'_> {
     /// Appends the string here (at its opening quote) to `out`: UTF-8, unescaped. On an error `out` may hold
     /// part of it.
     #[inline]
-    pub(super) fn string(&mut self, out: &mut Vec<u8>) -> Outcome<()> {
+    pub(crate) fn string(&mut self, out: &mut Vec<u8>) -> Outcome<()> {
         debug_assert_eq!(self.peek(), b'"');
         self.at += 1;
         let rest = self.text.get(self.at..).unwrap_or_default();

@@ -54,7 +54,7 @@ pub(super) fn integer(value: impl itoa::Integer, out: &mut Vec<u8>) {
 
 /// A number in the fewest digits that read back as the same; false if it has none.
 #[inline]
-pub(super) fn float64(value: f64, out: &mut Vec<u8>) -> bool {
+pub(crate) fn float64(value: f64, out: &mut Vec<u8>) -> bool {
     if value.is_finite() {
         out.extend_from_slice(zmij::Buffer::new().format_finite(value).as_bytes());
     }
@@ -71,7 +71,7 @@ pub(super) fn float32(value: f32, out: &mut Vec<u8>) -> bool {
 }
 
 /// A string in quotes.
-pub(super) fn string(text: &str, out: &mut Vec<u8>) {
+pub(crate) fn string(text: &str, out: &mut Vec<u8>) {
     string_within(text.as_bytes(), 0, text.len(), out);
 }
 

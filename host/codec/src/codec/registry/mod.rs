@@ -154,13 +154,18 @@ impl Registry {
     }
 
     /// Whether a schema can follow the newest version of a subject, by the subject's own level; the inner error
-    /// is the registry's reasons. A subject that is not there takes any schema.
+    /// is the registry's reasons. A subject that is not there takes any schema; for one that is, what the schema
+    /// refers to has to be registered.
     pub fn compatible(
         &self,
         subject: &str,
         schema: &Arc<RegisteredSchema>,
     ) -> Result<Result<(), Vec<String>>, RegistryError> {
-        let body = self.body(schema, |name, referred| self.lookup(name, referred))?;
+        let body = match self.body(schema, |name, referred| self.lookup(name, referred)) {
+            // What it refers to may come with it, as long as there is nothing to follow.
+            Err(RegistryError::Unknown { .. }) if self.is_unknown(subject)? => return Ok(Ok(())),
+            body => body?,
+        };
         let path = format!("/compatibility/subjects/{}/versions/latest?verbose=true", encoded(subject));
         let answer = match self.post(&path, &body, || format!("the subject {subject}")) {
             Err(RegistryError::Unknown { .. }) => return Ok(Ok(())),
@@ -173,6 +178,13 @@ impl Registry {
                 Err(messages.filter(|all| !all.is_empty()).unwrap_or_else(|| vec!["no reason given".into()]))
             }
         })
+    }
+
+    fn is_unknown(&self, subject: &str) -> Result<bool, RegistryError> {
+        match self.latest(subject) {
+            Err(RegistryError::Unknown { .. }) => Ok(true),
+            found => found.map(|_| false),
+        }
     }
 
     /// Makes a call again while the registry is not available, up to this time, with growing pauses. For those

@@ -1,0 +1,257 @@
+//! Records to rows: any number of rows from each. A record that fails gives none, and its neighbours never notice.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::buffer::Buffer;
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, FieldRef, SchemaRef};
+use arrow_ipc::MessageHeader;
+
+use super::array::Reader;
+use super::buffers::{Body, Budget, Unpacker};
+use super::message::{Messages, Place};
+use super::resolve::Values;
+use super::schema::{Source, Stream};
+use super::{MAX_RUN, convert, syntax, unsupported};
+use crate::batch::RawRecords;
+use crate::codec::Decoded;
+use crate::codec::column::MAX_SCHEMA_DEPTH;
+use crate::codec::problem::Outcome;
+use crate::codec::rows::{MAX_RECORD_BYTES, no_value, too_long};
+
+/// Reads Arrow IPC streams and messages.
+pub struct ArrowDecoder {
+    schema: SchemaRef,
+    /// The columns as a message without a schema has them.
+    declared: Known,
+    /// The last schema message and what it said: records of one topic have the same.
+    last: Option<(Vec<u8>, Known)>,
+    unpacker: Unpacker,
+    /// What the records of a run may unpack to together, in bytes.
+    pub(super) max_run: usize,
+}
+
+/// Columns as they are sent, and which of them each declared column is.
+struct Known {
+    stream: Stream,
+    places: Vec<Option<usize>>,
+}
+
+impl ArrowDecoder {
+    /// A decoder into these columns, or which of them Arrow IPC is not read into.
+    pub(crate) fn new(schema: SchemaRef) -> Result<ArrowDecoder, String> {
+        for (index, field) in schema.fields().iter().enumerate() {
+            if schema.fields()[..index].iter().any(|other| other.name() == field.name()) {
+                return Err(format!("{}: two columns have this name", field.name()));
+            }
+            check(field, 0)?;
+        }
+        let columns = schema.fields().iter().map(Source::declared).collect();
+        let declared = Known {
+            stream: Stream { columns, dictionaries: HashMap::new() },
+            places: (0..schema.fields().len()).map(Some).collect(),
+        };
+        Ok(ArrowDecoder { schema, declared, last: None, unpacker: Unpacker::default(), max_run: MAX_RUN })
+    }
+
+    /// Decodes a run of records, each to any number of rows or to an error.
+    pub fn decode(&mut self, raw: &RawRecords) -> Decoded {
+        let (mut batches, mut records, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+        let mut left = self.max_run;
+        for index in 0..raw.len() {
+            let mut budget = Budget::new(left);
+            let outcome = match raw.value(index) {
+                None => self.tombstone(),
+                Some(value) if value.len() > MAX_RECORD_BYTES => Err(too_long(value.len())),
+                Some(value) => self.record(value, &mut budget),
+            };
+            match outcome {
+                Ok(rows) => {
+                    left -= budget.used();
+                    let count = rows.iter().map(RecordBatch::num_rows).sum();
+                    records.extend(std::iter::repeat_n(index as u32, count));
+                    batches.extend(rows);
+                }
+                Err(problem) => errors.push(problem.of_record(index as u32)),
+            }
+        }
+        let in_step =
+            records.len() == raw.len() && records.iter().enumerate().all(|(row, &r)| row == r as usize);
+        let rows = concat_batches(&self.schema, &batches).expect(
+            "all batches have the columns declared, and a run unpacks to less than offsets can count",
+        );
+        Decoded { rows, records: (!in_step).then_some(records), errors }
+    }
+
+    fn tombstone(&self) -> Outcome<Vec<RecordBatch>> {
+        if !self.schema.fields().iter().all(|field| field.is_nullable()) {
+            return Err(no_value());
+        }
+        let columns = self.schema.fields().iter().map(|field| new_null_array(field.data_type(), 1)).collect();
+        Ok(vec![batch(&self.schema, columns, 1)?])
+    }
+
+    fn record(&mut self, value: &[u8], budget: &mut Budget) -> Outcome<Vec<RecordBatch>> {
+        let mut messages = Messages::of(value);
+        let Some(first) = messages.next()? else {
+            return Err(syntax("expected a message, found the end of the record"));
+        };
+        // Copied once, to where every type is aligned.
+        let value = Buffer::from(value);
+        match first.message.header_type() {
+            MessageHeader::Schema => self.stream(&value, first, messages, budget),
+            MessageHeader::RecordBatch => {
+                let source = Sent { value: &value, known: &self.declared, dictionaries: &HashMap::new() };
+                let rows = source.rows(&first, &self.schema, &mut self.unpacker, budget)?;
+                match messages.next()? {
+                    None => Ok(vec![rows]),
+                    Some(_) => Err(syntax("a second message follows a batch without a schema")),
+                }
+            }
+            other => Err(unexpected(other, "a schema or a record batch")),
+        }
+    }
+
+    fn stream(
+        &mut self,
+        value: &Buffer,
+        first: Place,
+        mut messages: Messages,
+        budget: &mut Budget,
+    ) -> Outcome<Vec<RecordBatch>> {
+        self.learn(&first)?;
+        let Some((_, known)) = &self.last else { return Err(syntax("there is no schema")) };
+        let (mut batches, mut dictionaries) = (Vec::new(), HashMap::new());
+        while let Some(place) = messages.next()? {
+            let sent = Sent { value, known, dictionaries: &dictionaries };
+            match place.message.header_type() {
+                MessageHeader::RecordBatch => {
+                    batches.push(sent.rows(&place, &self.schema, &mut self.unpacker, budget)?);
+                }
+                MessageHeader::DictionaryBatch => {
+                    let (id, values) = sent.dictionary(&place, &mut self.unpacker, budget)?;
+                    dictionaries.insert(id, values);
+                }
+                other => return Err(unexpected(other, "a record batch or a dictionary")),
+            }
+        }
+        Ok(batches)
+    }
+
+    /// Reads a schema message, unless it is the one of the last record.
+    fn learn(&mut self, place: &Place) -> Outcome<()> {
+        if self.last.as_ref().is_some_and(|(last, _)| last == place.metadata) {
+            return Ok(());
+        }
+        let schema = place.message.header_as_schema().ok_or_else(|| syntax("a message has no header"))?;
+        let stream = Stream::read(schema)?;
+        let names: Vec<&str> = stream.columns.iter().map(|column| column.field.name().as_str()).collect();
+        let places = self.schema.fields().iter().map(|field| convert::place(&names, field.name()));
+        let places = places.collect::<Outcome<Vec<_>>>()?;
+        self.last = Some((place.metadata.to_vec(), Known { stream, places }));
+        Ok(())
+    }
+}
+
+/// What came before a message.
+struct Sent<'a> {
+    value: &'a Buffer,
+    known: &'a Known,
+    dictionaries: &'a HashMap<i64, Values>,
+}
+
+impl Sent<'_> {
+    fn rows(
+        &self,
+        place: &Place,
+        schema: &SchemaRef,
+        unpacker: &mut Unpacker,
+        budget: &mut Budget,
+    ) -> Outcome<RecordBatch> {
+        let header =
+            place.message.header_as_record_batch().ok_or_else(|| syntax("a message has no header"))?;
+        let rows = usize::try_from(header.length())
+            .map_err(|_| syntax(format!("a batch has {} rows", header.length())))?;
+        // Of each row it is kept which record it came from.
+        budget.take(rows.saturating_mul(size_of::<u32>()))?;
+        let body = Body::new(header, self.value, place.body.clone(), unpacker, budget)?;
+        let mut reader = Reader { body, dictionaries: self.dictionaries };
+        let columns = self.known.stream.columns.iter().map(|column| reader.column(column, rows));
+        let columns = columns.collect::<Outcome<Vec<_>>>()?;
+        reader.body.end()?;
+        let declared =
+            schema.fields().iter().zip(&self.known.places).map(|(field, place)| {
+                convert::column(place.map(|place| &columns[place]), field, rows, budget)
+            });
+        batch(schema, declared.collect::<Outcome<Vec<_>>>()?, rows)
+    }
+
+    fn dictionary(
+        &self,
+        place: &Place,
+        unpacker: &mut Unpacker,
+        budget: &mut Budget,
+    ) -> Outcome<(i64, Values)> {
+        let header = place.message.header_as_dictionary_batch();
+        let header = header.ok_or_else(|| syntax("a message has no header"))?;
+        let id = header.id();
+        if header.isDelta() {
+            return Err(unsupported(format!("dictionary {id} is sent in parts (deltas): send it whole")));
+        }
+        let source = self.known.stream.dictionaries.get(&id);
+        let source = source.ok_or_else(|| syntax(format!("no column has dictionary {id}")))?;
+        let data = header.data().ok_or_else(|| syntax(format!("dictionary {id} has no values")))?;
+        let len = usize::try_from(data.length())
+            .map_err(|_| syntax(format!("dictionary {id} has {} values", data.length())))?;
+        let body = Body::new(data, self.value, place.body.clone(), unpacker, budget)?;
+        let mut reader = Reader { body, dictionaries: self.dictionaries };
+        let values = reader.column(source, len)?;
+        reader.body.end()?;
+        Ok((id, Values::new(values, budget)?))
+    }
+}
+
+fn batch(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Outcome<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)
+        .map_err(|wrong| syntax(wrong.to_string()))
+}
+
+#[cold]
+fn unexpected(found: MessageHeader, expected: &str) -> Box<crate::codec::problem::Problem> {
+    let found = found.variant_name().unwrap_or("of a kind unknown here");
+    syntax(format!("expected {expected}, found a message of kind {found}"))
+}
+
+/// Whether a column can be read into: plain ones, without dictionaries, runs, views and unions.
+fn check(field: &FieldRef, depth: usize) -> Result<(), String> {
+    check_type(field.data_type(), depth).map_err(|why| format!("{}: {why}", field.name()))
+}
+
+fn check_type(data_type: &DataType, depth: usize) -> Result<(), String> {
+    if depth > MAX_SCHEMA_DEPTH {
+        return Err(format!("columns are nested deeper than {MAX_SCHEMA_DEPTH} levels: flatten the schema"));
+    }
+    match data_type {
+        DataType::Struct(fields) => fields.iter().try_for_each(|field| check(field, depth + 1)),
+        DataType::List(item) | DataType::LargeList(item) => check_type(item.data_type(), depth + 1),
+        DataType::FixedSizeList(item, size) if *size >= 0 => check_type(item.data_type(), depth + 1),
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(fields) if fields.len() == 2 => check_type(entries.data_type(), depth + 1),
+            _ => Err("a map's entries are an object of key and value".to_owned()),
+        },
+        DataType::Dictionary(..)
+        | DataType::RunEndEncoded(..)
+        | DataType::Union(..)
+        | DataType::Utf8View
+        | DataType::BinaryView
+        | DataType::ListView(_)
+        | DataType::LargeListView(_)
+        | DataType::FixedSizeList(..) => {
+            Err(format!("Arrow IPC is not read into {data_type}: choose a plain type"))
+        }
+        _ => Ok(()),
+    }
+}

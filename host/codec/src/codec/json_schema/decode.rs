@@ -1,0 +1,70 @@
+//! Values that are what their schema says, into columns. Knows nothing of how columns follow from a schema.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use serde_json::Value;
+
+use super::validate::Validator;
+use crate::codec::column::Struct;
+use crate::codec::framed::ReadWritten;
+use crate::codec::json::JsonReader;
+use crate::codec::problem::{Outcome, Problem, code};
+use crate::codec::registered::RegisteredSchema;
+use crate::codec::rows::ReadRecord;
+
+/// Schemas of writers that are kept, at most.
+const WRITERS_MAX: usize = 64;
+
+/// Checks JSON objects against a schema and reads them.
+pub struct JsonSchemaReader {
+    json: JsonReader,
+    /// What values are checked against.
+    current: Arc<Validator>,
+    /// The writer that it is of; `None` for the schema that the reader was made with.
+    id: Option<u64>,
+    writers: HashMap<u64, Result<Arc<Validator>, String>>,
+}
+
+impl JsonSchemaReader {
+    /// A reader of values of this schema into these columns ([`columns`](super::columns()) of it, or others that
+    /// JSON can fill), or what is wrong with either. Until `use_writer` says otherwise, values
+    /// are checked against the same schema.
+    pub fn new(schema: &RegisteredSchema, columns: &SchemaRef) -> Result<JsonSchemaReader, String> {
+        let json = JsonReader::new(columns)?;
+        let current = Arc::new(Validator::new(schema)?);
+        Ok(JsonSchemaReader { json, current, id: None, writers: HashMap::new() })
+    }
+}
+
+impl ReadWritten for JsonSchemaReader {
+    /// Values are checked against the writer's schema. When it cannot be used, the schema before stays.
+    fn use_writer(&mut self, id: u64, schema: &RegisteredSchema) -> Result<(), String> {
+        if self.id == Some(id) {
+            return Ok(());
+        }
+        if self.writers.len() >= WRITERS_MAX && !self.writers.contains_key(&id) {
+            self.writers.clear();
+        }
+        let validator = self.writers.entry(id).or_insert_with(|| Validator::new(schema).map(Arc::new));
+        let validator = validator.as_ref().map_err(String::clone)?;
+        (self.current, self.id) = (Arc::clone(validator), Some(id));
+        Ok(())
+    }
+}
+
+impl ReadRecord for JsonSchemaReader {
+    fn read(&mut self, text: &[u8], columns: &mut Struct) -> Outcome<()> {
+        match serde_json::from_slice::<Value>(text) {
+            Ok(value) => self.current.check(&value)?,
+            Err(why) => {
+                // What is no JSON at all is told as for all JSON.
+                self.json.read(text, columns)?;
+                let what = format!("the record cannot be checked against its schema: {why}");
+                return Err(Problem::new(code::OUT_OF_RANGE, what));
+            }
+        }
+        self.json.read(text, columns)
+    }
+}
