@@ -2,20 +2,28 @@
 //! of any format.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch};
+use arrow::array::{Array, ArrayRef, RecordBatch, StructArray};
+use arrow::datatypes::{DataType, Field, Schema};
 use sabot_codec::batch::RawRecords;
 use sabot_codec::codec::registry::Registries;
-use sabot_codec::codec::{Decode, Decoded, Decoder, Encode, Encoded, Encoder, Meta};
+use sabot_codec::codec::{Codec, Decode, Decoded, Decoder, Encode, Encoded, Encoder, Meta};
 
 use crate::input::{self, Value};
+
+/// The longest text of an error: records are quoted in them, but never whole.
+const ERROR_BYTES_MAX: usize = 2_000;
 
 /// A codec with its columns. Decoders are made once and kept, so what one input leaves behind in them meets the
 /// next one's good records.
 pub(crate) struct Case {
     name: String,
+    /// Each record that is no error is exactly one row.
+    one_row: bool,
     decoder: Decoder,
-    /// Of values and keys, with all that is beside them.
+    /// Of keys alone, and of values with their keys and all else that is beside them.
+    key: Decoder,
     keyed: Decoder,
     encoders: Vec<Encoder>,
     /// Good rows, and the records that they are.
@@ -24,21 +32,30 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// A codec as it is set, with some rows that it must bring through.
-    pub(crate) fn new(name: &str, decode: &Decode, encode: &[Encode], good: &RecordBatch) -> Case {
+    /// A codec as it is set, with some rows that it must bring through. The first of the encodings makes the
+    /// records that are between others.
+    pub(crate) fn new(
+        name: &str,
+        decode: &Decode,
+        encode: &[Encode],
+        good: &RecordBatch,
+        registries: &Registries,
+    ) -> Case {
         let name = format!("{} {name}", decode.codec.name());
+        let one_row = decode.codec != Codec::Arrow;
+        // A key is one value.
+        let key = if one_row { decode.clone() } else { bytes() };
         let keyed =
-            Decode { key: Some(Box::new(decode.clone())), include: Meta::ALL.to_vec(), ..decode.clone() };
-        let decoder = |settings| {
-            Decoder::new(settings, &Registries::default()).unwrap_or_else(|why| panic!("{name}: {why}"))
-        };
+            Decode { key: Some(Box::new(key.clone())), include: Meta::ALL.to_vec(), ..decode.clone() };
+        let decoder =
+            |settings| Decoder::new(settings, registries).unwrap_or_else(|why| panic!("{name}: {why}"));
         let encoder =
             |settings| Encoder::new(settings, &good.schema()).unwrap_or_else(|why| panic!("{name}: {why}"));
-        let (decoder, keyed) = (decoder(decode), decoder(&keyed));
+        let (decoder, key, keyed) = (decoder(decode), decoder(&key), decoder(&keyed));
         let mut encoders: Vec<Encoder> = encode.iter().map(encoder).collect();
         let encoded = encoded(&name, &mut encoders[0], good);
         let good_values = values(&encoded).into_iter().map(|value| value.map(<[u8]>::to_vec)).collect();
-        Case { name, decoder, keyed, encoders, good: good.clone(), good_values }
+        Case { name, one_row, decoder, key, keyed, encoders, good: good.clone(), good_values }
     }
 
     /// An input that holds the good rows.
@@ -85,23 +102,35 @@ impl Case {
         }
     }
 
-    /// Each record's key is decoded as its value would be, and what is beside them is there.
+    /// Each record's key is decoded as it would be alone, and what is beside it changes no value.
     fn keys_are_decoded(&mut self, values: &[Value], decoded: &Run) {
-        let failed = |record: usize| decoded.errors.iter().any(|(index, ..)| *index == record as u32);
+        let keys: Vec<Value> = (0..values.len()).map(|record| input::key_of(values, record)).collect();
+        let keys = self.checked(&input::records(&keys), |case| &mut case.key);
         let raw = input::keyed(values);
-        let run = checked(&self.name, &raw, &mut self.keyed);
+        let run = self.checked(&raw, |case| &mut case.keyed);
         for record in 0..values.len() {
-            let key = (record + 1) % values.len();
-            let refused = failed(record) || (raw.key(record).is_some() && failed(key));
-            let name = &self.name;
-            let is_error = run.errors.iter().any(|(index, ..)| *index == record as u32);
-            assert_eq!(is_error, refused, "{name}: record {record} with the value of {key} as its key");
-            if !refused {
-                let with_key = run.between(record as u32, record as u32 + 1).rows;
-                let alone = decoded.between(record as u32, record as u32 + 1).rows;
-                let columns: Vec<usize> = (0..alone.num_columns()).collect();
-                let without = with_key.project(&columns).expect("the columns of the value come first");
-                assert_eq!(without.columns(), alone.columns(), "{name}: record {record} with a key");
+            let (name, one) = (&self.name, |run: &Run| run.between(record as u32, record as u32 + 1));
+            let (run, decoded, key) = (one(&run), one(decoded), one(&keys));
+            let has_key = raw.key(record).is_some();
+            let refused = !decoded.errors.is_empty() || (has_key && !key.errors.is_empty());
+            assert_eq!(!run.errors.is_empty(), refused, "{name}: record {record} with a key");
+            if refused {
+                continue;
+            }
+            let columns = decoded.rows.num_columns();
+            assert_eq!(
+                run.rows.columns()[..columns],
+                *decoded.rows.columns(),
+                "{name}: record {record} with a key"
+            );
+            let expected: ArrayRef = match run.rows.column(columns).data_type() {
+                DataType::Struct(_) => Arc::new(StructArray::from(key.rows)),
+                _ => Arc::clone(key.rows.column(0)),
+            };
+            for row in 0..run.rows.num_rows() {
+                let found = run.rows.column(columns).slice(row, 1);
+                let same = if has_key { *found == *expected } else { found.is_null(0) };
+                assert!(same, "{name}: the key of record {record}: {found:?} and alone {expected:?}");
             }
         }
     }
@@ -122,7 +151,36 @@ impl Case {
     }
 
     fn run(&mut self, raw: &RawRecords) -> Run {
-        checked(&self.name, raw, &mut self.decoder)
+        self.checked(raw, |case| &mut case.decoder)
+    }
+
+    /// Decodes, and checks what must hold of every answer.
+    fn checked(&mut self, raw: &RawRecords, decoder: impl Fn(&mut Case) -> &mut Decoder) -> Run {
+        let decoded = decoder(self).decode(raw);
+        let name = &self.name;
+        let Decoded { rows, records, errors } = decoded.unwrap_or_else(|why| panic!("{name}: {why}"));
+        let records = records.unwrap_or_else(|| (0..rows.num_rows() as u32).collect());
+        assert_eq!(records.len(), rows.num_rows(), "{name}: each row has its record");
+        assert!(records.is_sorted(), "{name}: rows are in the order of the records: {records:?}");
+        assert!(errors.is_sorted_by(|a, b| a.index < b.index), "{name}: errors are in order: {errors:?}");
+        let failed: BTreeSet<u32> = errors.iter().map(|error| error.index).collect();
+        let decoded: BTreeSet<u32> = records.iter().copied().collect();
+        let told: BTreeSet<u32> = failed.union(&decoded).copied().collect();
+        let all = || format!("{name}: of {} records {records:?} are rows, and {errors:?}", raw.len());
+        assert_eq!(told.len(), failed.len() + decoded.len(), "{}", all());
+        assert!(told.last().is_none_or(|last| (*last as usize) < raw.len()), "{}", all());
+        if self.one_row {
+            assert_eq!((told.len(), decoded.len()), (raw.len(), records.len()), "{}", all());
+        }
+        for column in rows.columns() {
+            column.to_data().validate_full().unwrap_or_else(|why| panic!("{name}: {why}"));
+        }
+        for error in &errors {
+            assert!(!error.code.is_empty() && !error.message.is_empty(), "{name}: {error:?}");
+            assert!(error.message.len() < ERROR_BYTES_MAX, "{name}: an error is short: {error:?}");
+        }
+        let errors = errors.into_iter().map(|error| (error.index, error.code, error.message)).collect();
+        Run { rows, records, errors }
     }
 }
 
@@ -149,33 +207,6 @@ impl Run {
     }
 }
 
-/// Decodes, and checks what must hold of every answer.
-fn checked(name: &str, raw: &RawRecords, decoder: &mut Decoder) -> Run {
-    let Decoded { rows, records, errors } =
-        decoder.decode(raw).unwrap_or_else(|why| panic!("{name}: there is no registry: {why}"));
-    let records = records.unwrap_or_else(|| (0..rows.num_rows() as u32).collect());
-    assert_eq!(records.len(), rows.num_rows(), "{name}: each row has its record");
-    assert!(records.is_sorted(), "{name}: rows are in the order of the records: {records:?}");
-    assert!(
-        errors.is_sorted_by(|a, b| a.index < b.index),
-        "{name}: errors are in order, one a record: {errors:?}"
-    );
-    let failed: BTreeSet<u32> = errors.iter().map(|error| error.index).collect();
-    let decoded: BTreeSet<u32> = records.iter().copied().collect();
-    assert!(failed.is_disjoint(&decoded), "{name}: a record is rows or an error: {records:?} {errors:?}");
-    let told = failed.union(&decoded).filter(|record| (**record as usize) < raw.len()).count();
-    assert_eq!(told, raw.len(), "{name}: each record is rows or an error: {records:?} {errors:?}");
-    for column in rows.columns() {
-        column.to_data().validate_full().unwrap_or_else(|why| panic!("{name}: {why}"));
-    }
-    for error in &errors {
-        assert!(!error.code.is_empty() && !error.message.is_empty(), "{name}: {error:?}");
-        assert!(error.message.len() < 2_000, "{name}: an error is short: {error:?}");
-    }
-    let errors = errors.into_iter().map(|error| (error.index, error.code, error.message)).collect();
-    Run { rows, records, errors }
-}
-
 /// Encodes; every row that was decoded can be.
 fn encoded(name: &str, encoder: &mut Encoder, rows: &RecordBatch) -> Encoded {
     let mut encoded = Encoded::default();
@@ -188,4 +219,10 @@ fn encoded(name: &str, encoder: &mut Encoder, rows: &RecordBatch) -> Encoded {
 fn values(encoded: &Encoded) -> Vec<Value<'_>> {
     let of = |row| (!encoded.nulls.contains(&(row as u32))).then(|| encoded.row(row));
     (0..encoded.ends.len()).map(of).collect()
+}
+
+/// A key as it is.
+fn bytes() -> Decode {
+    let column = Field::new("value", DataType::Binary, true);
+    Decode::plain(Codec::Bytes, Arc::new(Schema::new(vec![column])))
 }

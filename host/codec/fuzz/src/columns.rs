@@ -96,10 +96,9 @@ pub(crate) fn flat() -> Columns {
 }
 
 /// Every type of number, and booleans that must be there.
-fn numbers() -> Columns {
+pub(crate) fn numbers() -> Columns {
     use DataType::{
-        Decimal128, Decimal256, Float32, Float64, Int8, Int16, Int32, Int64, Null, UInt8, UInt16, UInt32,
-        UInt64,
+        Decimal128, Decimal256, Float32, Float64, Int8, Int16, Int32, Int64, UInt8, UInt16, UInt32, UInt64,
     };
     let fields = vec![
         new("i8", Int8),
@@ -115,7 +114,6 @@ fn numbers() -> Columns {
         new("d", Decimal128(38, 10)),
         new("short", Decimal128(5, 2)),
         new("wide", Decimal256(76, 3)),
-        new("none", Null),
     ];
     Columns::new(
         "numbers",
@@ -124,13 +122,12 @@ fn numbers() -> Columns {
             r#"{"i8":-128,"i16":-32768,"i32":-2147483648,"i64":-1,"u8":255,"u16":65535,"u32":4294967295}"#,
             r#"{"u64":18446744073709551615,"f32":1.5,"f64":5e-324,"d":"0.0000000001","short":-999.99}"#,
             r#"{"i8":3e1,"i64":1.0,"f32":3.4028235e38,"f64":1e308,"wide":123456789012345678901234567890.125}"#,
-            r#"{"none":null}"#,
         ],
     )
 }
 
 /// Every type of time.
-fn times() -> Columns {
+pub(crate) fn times() -> Columns {
     use TimeUnit::{Microsecond, Millisecond, Nanosecond, Second};
     let fields = vec![
         new("date", DataType::Date32),
@@ -195,6 +192,7 @@ fn nested() -> Columns {
         new("places", FixedSizeList(item(place, false), 1)),
         new("bits", LargeList(item(Boolean, false))),
         new("nothing", DataType::Struct(Fields::empty())),
+        new("null", DataType::Null),
     ];
     Columns::new(
         "nested",
@@ -202,7 +200,7 @@ fn nested() -> Columns {
         &[
             r#"{"id":1,"customer":{"name":"ann","home":{"x":1,"y":2}},"lines":[{"sku":"a","tags":["x",null]}]}"#,
             r#"{"id":2,"lines":[],"by_name":{"a":{"b":1,"c":null},"d":null,"e":{}},"pair":[1,null],"nothing":{}}"#,
-            r#"{"id":3,"lines":[null,{"sku":"b","count":7}],"places":[{"x":0.5,"y":1}],"bits":[true,false]}"#,
+            r#"{"id":3,"lines":[null,{"sku":"b","count":7}],"places":[{"x":0.5,"y":1}],"bits":[true,false],"null":null}"#,
         ],
     )
 }

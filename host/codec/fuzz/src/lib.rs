@@ -15,6 +15,8 @@ mod columns;
 mod infer;
 mod input;
 mod judges;
+mod registry;
+mod schemas;
 mod wire;
 
 use std::cell::RefCell;
@@ -30,67 +32,88 @@ pub struct Target {
     pub name: &'static str,
     /// Panics where something does not hold.
     pub run: fn(&[u8]),
-    /// The codec whose good records are its first seeds.
-    codec: Option<Codec>,
+    /// Codecs that are run on the records of an input; their good records are the first seeds.
+    cases: fn() -> Vec<Case>,
 }
 
 /// All of them.
 pub const TARGETS: &[Target] = &[
-    Target { name: "json", run: json, codec: Some(Codec::Json) },
-    Target { name: "msgpack", run: msgpack, codec: Some(Codec::MessagePack) },
-    Target { name: "string", run: string, codec: Some(Codec::String) },
-    Target { name: "bytes", run: bytes, codec: Some(Codec::Bytes) },
-    Target { name: "wire", run: wire, codec: None },
-    Target { name: "infer", run: infer, codec: None },
+    Target { name: "json", run: json, cases: || cases::of(Codec::Json) },
+    Target { name: "protobuf", run: protobuf, cases: || cases::of(Codec::Protobuf) },
+    Target { name: "json_schema", run: json_schema, cases: || cases::of(Codec::JsonSchema) },
+    Target { name: "msgpack", run: msgpack, cases: || cases::of(Codec::MessagePack) },
+    Target { name: "string", run: string, cases: || cases::of(Codec::String) },
+    Target { name: "bytes", run: bytes, cases: || cases::of(Codec::Bytes) },
+    Target { name: "arrow", run: arrow, cases: || cases::of(Codec::Arrow) },
+    Target { name: "wire", run: wire, cases: registry::cases },
+    Target { name: "infer", run: infer, cases: Vec::new },
 ];
 
 impl Target {
     /// Inputs made by our own encoders, by name.
     pub fn made(&self) -> Vec<(String, Vec<u8>)> {
-        let cases = self.codec.map_or_else(Vec::new, cases::of);
+        let cases = (self.cases)();
         let seeds = cases.iter().map(Case::seed);
         seeds.map(|(name, seed)| (format!("made-{}", name.replace(' ', "-")), seed)).collect()
     }
 }
 
 thread_local! {
-    /// The cases of each codec, once they were needed.
-    static CASES: RefCell<HashMap<Codec, Vec<Case>>> = RefCell::default();
+    /// The cases of each target, once they were needed.
+    static CASES: RefCell<HashMap<&'static str, Vec<Case>>> = RefCell::default();
 }
 
-/// Runs the cases of a codec on the records of an input.
-fn run(codec: Codec, data: &[u8]) {
+/// Runs the cases of a target on the records of an input.
+fn run(name: &str, data: &[u8]) {
+    let Some(target) = TARGETS.iter().find(|target| target.name == name) else { return };
     let values = input::values(data);
     CASES.with_borrow_mut(|cases| {
-        let cases = cases.entry(codec).or_insert_with(|| cases::of(codec));
+        let cases = cases.entry(target.name).or_insert_with(target.cases);
         cases.iter_mut().for_each(|case| case.must_hold(&values));
     });
 }
 
 /// JSON, and whether it is JSON at all, as another parser sees it.
 pub fn json(data: &[u8]) {
-    run(Codec::Json, data);
+    run("json", data);
     judges::json(&input::values(data));
+}
+
+/// Protobuf, by schemas given and schemas derived.
+pub fn protobuf(data: &[u8]) {
+    run("protobuf", data);
+}
+
+/// JSON checked against schemas given and schemas derived.
+pub fn json_schema(data: &[u8]) {
+    run("json_schema", data);
 }
 
 /// MessagePack, written as maps and as arrays.
 pub fn msgpack(data: &[u8]) {
-    run(Codec::MessagePack, data);
+    run("msgpack", data);
 }
 
 /// One column of text.
 pub fn string(data: &[u8]) {
-    run(Codec::String, data);
+    run("string", data);
 }
 
 /// One column of bytes.
 pub fn bytes(data: &[u8]) {
-    run(Codec::Bytes, data);
+    run("bytes", data);
 }
 
-/// The header that names a record's schema.
+/// Arrow IPC, of which a record is any number of rows.
+pub fn arrow(data: &[u8]) {
+    run("arrow", data);
+}
+
+/// The header that names a record's schema, and values read by the schema they name.
 pub fn wire(data: &[u8]) {
     wire::must_hold(data);
+    run("wire", data);
+    registry::forget_requests();
 }
 
 /// Columns inferred from a sample.

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use sabot_codec_fuzz::{TARGETS, Target};
 
-/// Changed inputs a target: a second or two without optimisation.
+/// Changed inputs of a target, at most: always the same ones, and as many of them as there is time for.
 const CHANGED: usize = 400;
+const TIME: Duration = Duration::from_secs(2);
 /// No seed is larger: they are read by people too.
 const SEED_BYTES_MAX: usize = 64 << 10;
 
@@ -52,8 +54,8 @@ fn holds(name: &str) {
     let target = TARGETS.iter().find(|target| target.name == name).unwrap();
     let seeds = seeds(target);
     seeds.iter().for_each(|seed| run(target, seed));
-    let mut random = Rng::with_seed(7);
-    for _ in 0..CHANGED {
+    let (mut random, started) = (Rng::with_seed(7), Instant::now());
+    for _ in (0..CHANGED).take_while(|_| started.elapsed() < TIME) {
         let mut input = seeds[random.usize(..seeds.len())].clone();
         change(&mut input, &seeds[random.usize(..seeds.len())], &mut random);
         run(target, &input);
@@ -63,6 +65,21 @@ fn holds(name: &str) {
 #[test]
 fn json_holds() {
     holds("json");
+}
+
+#[test]
+fn protobuf_holds() {
+    holds("protobuf");
+}
+
+#[test]
+fn json_schema_holds() {
+    holds("json_schema");
+}
+
+#[test]
+fn arrow_holds() {
+    holds("arrow");
 }
 
 #[test]

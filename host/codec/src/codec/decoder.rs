@@ -218,7 +218,9 @@ impl Keys {
 
     fn column(&self, records: &[u32]) -> ArrayRef {
         let rows: UInt32Array = records.iter().map(|record| self.rows[*record as usize]).collect();
-        if rows.null_count() == 0 && rows.len() == self.column.len() {
+        // A record may be several rows, so as many rows as keys need not be the same.
+        let same = |(row, key): (usize, Option<u32>)| key == Some(row as u32);
+        if rows.len() == self.column.len() && rows.iter().enumerate().all(same) {
             return Arc::clone(&self.column);
         }
         compute::take(&self.column, &rows, None).expect("rows of this very column")
