@@ -13,8 +13,8 @@ use rdkafka::message::{BorrowedMessage, DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::{Offset, TopicPartitionList};
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,8 @@ pub struct Topic {
     broker: Broker,
     name: String,
     ours: bool,
+    /// For questions, made with the first: a test that waits for records asks all the time.
+    asking: OnceLock<BaseConsumer>,
 }
 
 impl Topic {
@@ -34,14 +36,14 @@ impl Topic {
         for result in made.expect("the broker answers") {
             result.expect("the topic can be made");
         }
-        let topic = Self { broker, name, ours: true };
+        let topic = Self { broker, name, ours: true, asking: OnceLock::new() };
         // It exists before its partitions have a leader: wait for these too.
         topic.ends();
         topic
     }
 
     pub(crate) fn existing(broker: Broker, name: String) -> Self {
-        Self { broker, name, ours: false }
+        Self { broker, name, ours: false, asking: OnceLock::new() }
     }
 
     /// Its name.
@@ -130,7 +132,7 @@ impl Topic {
 
     /// The first and the next offset of each partition. Waits where a partition has no leader for a moment.
     pub fn ends(&self) -> Vec<(i64, i64)> {
-        let consumer: BaseConsumer = self.consumer();
+        let consumer = self.asking.get_or_init(|| self.consumer());
         let deadline = Instant::now() + ANSWER_LIMIT;
         let ends = self.partitions().into_iter().map(|partition| {
             loop {

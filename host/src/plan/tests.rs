@@ -77,13 +77,13 @@ fn a_line() {
   large: { from: orders, filter: \"amount > 100\" }
   fee: { from: large, select: [\"*\", \"amount * 0.015 as fee\"] }
   score: { from: fee, wasm: scorer@1.2.0, grant: [clock] }", "
-  alerts: { from: score, kafka: { topic: alerts, key: [user], compression: zstd } }"), @r"
+  alerts: { from: score, kafka: { topic: alerts, key: [user], compression: zstd } }"), @"
     pipeline p
       delivery      at least once, a checkpoint every 1s
       dead letters  a file in the host's data folder
 
     fragment 0: a task for each partition of orders
-      orders              source  kafka orders of connection default, group p, from the earliest record, 3 columns
+      orders              source  kafka orders of connection default, group p, from the earliest record, json, 3 columns
       └─ large            filter  amount > 100
          └─ fee           select  *, amount * 0.015 as fee
             └─ score      wasm    scorer@1.2.0, 64MiB and 1s a batch, may use clock
@@ -98,13 +98,13 @@ fn a_step_read_by_several() {
   even: { from: large, filter: \"id % 2 = 0\", on_error: fail }", "
   all: { from: orders, file: { path: all.csv } }
   big: { from: large, stdout: }
-  some: { from: even, memory: some }"), @r"
+  some: { from: even, memory: some }"), @"
     pipeline p
       delivery      at least once, a checkpoint every 1s
       dead letters  a file in the host's data folder
 
     fragment 0: a task for each partition of orders
-      orders         source  kafka orders of connection default, group p, from the earliest record, 3 columns
+      orders         source  kafka orders of connection default, group p, from the earliest record, json, 3 columns
       ├─ large       filter  amount > 100
       │  ├─ even     filter  id % 2 = 0, on error fail
       │  │  └─ some  sink    memory some
@@ -140,17 +140,17 @@ fn a_union_of_two_sources() {
     insta::assert_snapshot!(shown("
   all: { from: [orders, more] }
   large: { from: all, filter: \"amount > 100\" }", "
-  out: { from: large, stdout: }"), @r"
+  out: { from: large, stdout: }"), @"
     pipeline p
       delivery      at least once, a checkpoint every 1s
       dead letters  a file in the host's data folder
 
     fragment 0: a task for each partition of orders
-      orders        source   kafka orders of connection default, group p, from the earliest record, 3 columns
+      orders        source   kafka orders of connection default, group p, from the earliest record, json, 3 columns
       └─ channel 0  channel  to all
 
     fragment 1: a task for each partition of more
-      more          source   kafka more of connection default, group p, from the latest record, 3 columns
+      more          source   kafka more of connection default, group p, from the latest record, json, 3 columns
       └─ channel 0  channel  to all
 
     fragment 2: a task for each partition of orders or more, reads channel 0
@@ -170,13 +170,13 @@ fn errors_and_named_ports() {
   audit: { from: score.audit, select: [id] }", "
   out: { from: score, blackhole: }
   audited: { from: [audit, score.late-audit], file: { path: audit.jsonl } }
-  failed: { from: [score.errors, audit.errors], stdout: }"), @r"
+  failed: { from: [score.errors, audit.errors], stdout: }"), @"
     pipeline p
       delivery      at least once, a checkpoint every 1s
       dead letters  a file in the host's data folder
 
     fragment 0: a task for each partition of orders
-      orders                         source   kafka orders of connection default, group p, from the earliest record, 3 columns
+      orders                         source   kafka orders of connection default, group p, from the earliest record, json, 3 columns
       └─ score                       wasm     scorer, 64MiB and 1s a batch
          ├─ out                      sink     dropped
          ├─ .audit → audit           select   id
@@ -235,13 +235,13 @@ fn a_diamond_with_steps_written_backwards() {
 fn sources_that_never_meet() {
     insta::assert_snapshot!(shown("", "
   one: { from: orders, stdout: }
-  two: { from: made, stdout: { } }"), @r"
+  two: { from: made, stdout: { } }"), @"
     pipeline p
       delivery      at least once, a checkpoint every 1s
       dead letters  a file in the host's data folder
 
     fragment 0: a task for each partition of orders
-      orders  source  kafka orders of connection default, group p, from the earliest record, 3 columns
+      orders  source  kafka orders of connection default, group p, from the earliest record, json, 3 columns
       └─ one  sink    standard output, json
 
     fragment 1: 4 tasks, one a partition
@@ -276,7 +276,7 @@ fn what_the_api_answers() {
             {
               "name": "orders",
               "kind": "source",
-              "description": "kafka orders of connection default, group p, from the earliest record, 3 columns",
+              "description": "kafka orders of connection default, group p, from the earliest record, json, 3 columns",
               "ports": [
                 {
                   "name": "main",

@@ -121,9 +121,9 @@ fn every_key_is_read() {
     (Route { branches: [("big", Some("total > 1000")), ("small", None)] }, DeadLetter)
     "#);
     insta::assert_snapshot!(lines(&pipeline.sinks, |sink| (&sink.connector, &sink.encode)), @r#"
-    (Kafka(KafkaSink { connection: "default", topic: "alerts", key: ["user"], partitioner: Column("shard"), compression: Zstd, linger: 20ms, batch_bytes: 131072, headers: ["user"], timestamp: Some("at") }), Some(Encode { codec: Json, columns: Some(["id", "user"]) }))
-    (File { path: "refused.jsonl", format: Lines }, Some(Encode { codec: Json, columns: None }))
-    (Stdout, Some(Encode { codec: Json, columns: None }))
+    (Kafka(KafkaSink { connection: "default", topic: "alerts", key: ["user"], partitioner: Column("shard"), compression: Zstd, linger: 20ms, batch_bytes: 131072, headers: ["user"], timestamp: Some("at"), tombstone: None }), Some(Encode { codec: Json, columns: Some(["id", "user"]), definition: None, registry: None, arrays: false }))
+    (File { path: "refused.jsonl", format: Lines }, Some(Encode { codec: Json, columns: None, definition: None, registry: None, arrays: false }))
+    (Stdout, Some(Encode { codec: Json, columns: None, definition: None, registry: None, arrays: false }))
     (Blackhole, None)
     (Memory { name: "kept" }, None)
     "#);
@@ -169,6 +169,39 @@ sinks:
             ),
             decode: Some(
                 Decode {
+                    value: ValueFormat {
+                        codec: Json,
+                        columns: Given(
+                            Schema {
+                                fields: [
+                                    Field {
+                                        name: "id",
+                                        data_type: Int64,
+                                        nullable: true,
+                                    },
+                                ],
+                                metadata: {},
+                            },
+                        ),
+                    },
+                    key: None,
+                    include: [],
+                },
+            ),
+            schema: Some(
+                Schema {
+                    fields: [
+                        Field {
+                            name: "id",
+                            data_type: Int64,
+                            nullable: true,
+                        },
+                    ],
+                    metadata: {},
+                },
+            ),
+            decoder: Some(
+                Decode {
                     codec: Json,
                     schema: Schema {
                         fields: [
@@ -180,18 +213,12 @@ sinks:
                         ],
                         metadata: {},
                     },
+                    reader: None,
+                    framing: None,
+                    key: None,
+                    include: [],
                 },
             ),
-            schema: Schema {
-                fields: [
-                    Field {
-                        name: "id",
-                        data_type: Int64,
-                        nullable: true,
-                    },
-                ],
-                metadata: {},
-            },
             event_time: None,
             on_error: ErrorPolicy {
                 retry: None,
@@ -262,6 +289,18 @@ sinks:
                 Encode {
                     codec: Json,
                     columns: None,
+                    definition: None,
+                    registry: None,
+                    arrays: false,
+                },
+            ),
+            encoder: Some(
+                Encode {
+                    codec: Json,
+                    columns: None,
+                    writer: None,
+                    arrays: false,
+                    schema_id: None,
                 },
             ),
             on_error: ErrorPolicy {
@@ -321,13 +360,11 @@ sinks:
     encode: { codec: protobuf, registry: default }
   late: { from: spend.late, kafka: { topic: late }, encode: { codec: json } }
   cache: { from: score, redis: { stream: q } }
-"#), @r"
+"#), @"
     line 3: delivery: `exactly_once` is not in this release; expected at_least_once
     line 4: checkpoint.keep: `keep` is not in this release
     line 5: start_from: `start_from` is not in this release
     line 10: sources.orders.event_time.idle_after: `idle_after` is not in this release
-    line 13: sources.users.decode.registry: `registry` is not in this release
-    line 13: sources.users.decode.codec: `avro` is not in this release; expected json
     line 14: sources.users.table: `table` is not in this release
     line 15: sources.queue.redis: `redis` is not in this release
     line 20: steps.rich.join: `join` is not in this release
@@ -336,8 +373,6 @@ sinks:
     line 23: steps.spend.window: `window` is not in this release
     line 25: steps.agent.mode: `mode` is not in this release
     line 25: steps.agent.grant[1]: `state` is not in this release; expected clock or entropy
-    line 30: sinks.alerts.encode.registry: `registry` is not in this release
-    line 30: sinks.alerts.encode.codec: `protobuf` is not in this release; expected json
     line 31: sinks.late.from: `late` is not in this release
     line 32: sinks.cache.redis: `redis` is not in this release
     ");
@@ -381,7 +416,7 @@ sinks:
     line 9: sources.orders.kafka.brokers: broker addresses are set in the host's config under `connections:`, never in a pipeline
     line 9: sources.orders.kafka.topic: the text `a b` does not belong here; expected a topic's name: 1 to 249 letters, digits, `.`, `_` or `-`
     line 9: sources.orders.kafka.start: `newest` is not known here; expected earliest, latest or committed
-    line 10: sources.orders.decode.codec: `jsn` is not known here; expected json; did you mean `json`?
+    line 10: sources.orders.decode.codec: `jsn` is not known here; expected json, avro, protobuf, json_schema, msgpack, string, bytes or arrow; did you mean `json`?
     line 10: sources.orders.decode.shema: unknown key `shema`; did you mean `schema`?
     line 11: sources.orders.on_error: `dead-letter` is not known here; expected fail, skip or dead_letter; did you mean `dead_letter`?
     line 12: sources.orders.batch_rows: 0 is out of range; expected a whole number from 1 to 65536
@@ -428,12 +463,28 @@ fn what_becomes_of_failures_is_read_or_refused() {
     let steps = "a: { from: in, on_error: retry }, b: { from: a, on_error: [skip] }, c: { from: b, on_error: {} }, \
         d: { from: c, on_error: { retry: { attempts: 0, backoff: 5, then: retry, jitter: 1s } } }, \
         e: { from: d, on_error: { retry: 5, then: skip } }, f: { from: e, on_error: { retry: { backoff: 2m } } }";
-    insta::assert_snapshot!(errors(&with("", steps, "from: f, blackhole: {}")), @"");
+    insta::assert_snapshot!(errors(&with("", steps, "from: f, blackhole: {}")), @"
+    line 4: steps.a.on_error: `retry` has to say how often and what then; expected { retry: { attempts: 5, backoff: 100ms, then: dead_letter } }
+    line 4: steps.b.on_error: a list does not belong here; expected fail, skip or dead_letter
+    line 4: steps.c.on_error.retry: this is missing; expected { attempts: 5, backoff: 100ms, then: dead_letter }
+    line 4: steps.d.on_error.retry.attempts: 0 is out of range; expected a whole number from 1 to 100
+    line 4: steps.d.on_error.retry.backoff: `5` has no unit; expected a whole number with a unit (us, ms, s, m, h, d), as 250ms; did you mean `5s`?
+    line 4: steps.d.on_error.retry.then: `retry` is not known here; expected fail, skip or dead_letter
+    line 4: steps.d.on_error.retry.jitter: unknown key `jitter`; expected attempts, backoff or then
+    line 4: steps.e.on_error.then: unknown key `then`; expected retry
+    line 4: steps.e.on_error.retry: the number `5` does not belong here; expected { attempts: 5, backoff: 100ms, then: dead_letter }
+    line 4: steps.f.on_error.retry.backoff: `2m` is out of range; expected 1ms to 1m
+    ");
     let limit = |text: &str| errors(&format!("{}errors: {text}\n", with("", "", "")));
     assert_eq!(limit("{ max_share: 1 }"), "nothing is wrong");
     assert_eq!(limit("{ max_share: 0, within: 1s, min_records: 1 }"), "nothing is wrong");
-    insta::assert_snapshot!(limit("{ max_share: 1.5, within: 5ms, min_records: 0, codes: [trap] }"), @"");
-    insta::assert_snapshot!(limit("never"), @"");
+    insta::assert_snapshot!(limit("{ max_share: 1.5, within: 5ms, min_records: 0, codes: [trap] }"), @"
+    line 7: errors.max_share: 1.5 is out of range; expected a share from 0 to 1, as 0.5 for one half; 1 never stops the pipeline
+    line 7: errors.within: `5ms` is out of range; expected 1s to 1h
+    line 7: errors.min_records: 0 is out of range; expected a whole number of at least 1
+    line 7: errors.codes: unknown key `codes`; expected max_share, within or min_records
+    ");
+    insta::assert_snapshot!(limit("never"), @"line 7: errors: the text `never` does not belong here; expected { max_share: 0.5, within: 10s, min_records: 1000 }");
 }
 
 #[test]

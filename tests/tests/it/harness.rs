@@ -27,7 +27,7 @@ fn a_topic_gives_back_what_it_got() {
         ..Record::default()
     };
     topic.produce_records([record.clone()]);
-    let records = topic.wait_for(20_001, Duration::from_secs(30));
+    let records = topic.wait_for(20_001, Duration::from_secs(120));
     let tombstone = records.iter().find(|record| record.value.is_none()).unwrap();
     assert_eq!(*tombstone, Record { offset: tombstone.offset, ..record });
 }

@@ -30,7 +30,7 @@ fn a_million_orders_pass_a_filter_exactly_while_a_second_host_joins_and_leaves()
         assert!(second.stop().success(), "{}", second.stderr());
         wait_for_count(&to, large);
         // Whatever is still on its way would come now.
-        wait(&first.http(), &name, "caught up", |status| status["sources"][0]["lag"] == 0);
+        wait_until_read(&first.http(), &name, &from);
         first.http().post(&format!("/v1/pipelines/{name}/stop"), &json!({})).expect(200);
         let times = times_by_id(&to);
         let lost = (0..MANY).filter(|id| is_large(*id) && !times.contains_key(id)).count();
@@ -56,9 +56,7 @@ fn a_host_killed_under_load_comes_back_by_itself_and_loses_nothing() {
         host.restart();
     }
     let sent = feeder.stop();
-    let status = wait(&host.http(), &name, "caught up", |status| {
-        status["state"] == "running" && status["sources"][0]["lag"] == 0
-    });
+    let status = wait_until_read(&host.http(), &name, &from);
     assert_eq!(status["desired"], "running");
     host.http().post(&format!("/v1/pipelines/{name}/stop"), &json!({})).expect(200);
     let times = times_by_id(&to);

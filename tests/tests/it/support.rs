@@ -53,6 +53,18 @@ pub fn wait(http: &Http, name: &str, what: &str, wanted: impl Fn(&Value) -> bool
     }
 }
 
+/// Waits until this host has read everything that is in `from` at this moment; answers the status. The `lag` of the
+/// status would not do: it is as of the last fetch and of the partitions of this host, and a member of the group
+/// that was killed keeps its partitions for a while.
+pub fn wait_until_read(http: &Http, name: &str, from: &Topic) -> Value {
+    let ends: Vec<i64> = from.ends().into_iter().map(|(_, end)| end).collect();
+    wait(http, name, &format!("caught up with {ends:?}"), |status| {
+        let partitions = status["sources"][0]["partitions"].as_array().unwrap();
+        let positions: Vec<i64> = partitions.iter().map(|p| p["position"].as_i64().unwrap()).collect();
+        status["state"] == "running" && positions == ends
+    })
+}
+
 /// Reads orders from `from`, runs them through `steps`, whose last is `last`, into `to`.
 pub fn orders_pipeline(name: &str, from: &Topic, steps: Value, last: &str, to: &Topic) -> Value {
     json!({

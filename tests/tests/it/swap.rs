@@ -43,7 +43,7 @@ fn twenty_swaps_under_load_lose_and_double_nothing_and_bad_ones_never_stop_the_p
     }
     refused_or_rolled_back(&http, &name, &step);
     let sent = feeder.stop();
-    let status = wait(&http, &name, "caught up", |s| s["sources"][0]["lag"] == 0);
+    let status = wait_until_read(&http, &name, &from);
     assert_eq!((&status["state"], &status["restarts"]), (&json!("running"), &json!(0)));
     http.post(&format!("/v1/pipelines/{name}/stop"), &json!({})).expect(200);
     let answers = versions_by_id(&to);

@@ -13,6 +13,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// Where a broker's ports are looked for.
+const PORTS: std::ops::Range<u16> = 14_000..20_000;
 const START_LIMIT: Duration = Duration::from_secs(120);
 const READY_LINE: &str = "Kafka Server started";
 
@@ -133,13 +135,17 @@ fn wait_until_ready(child: &mut Child, port: u16, log: &Path) -> Result {
     }
 }
 
+/// Two ports that nobody listens on, and that the system gives to no connection before the broker has them, nor while
+/// it is down after a kill: those come from 32768 on by default.
 fn free_ports() -> Result<Ports> {
-    // Both are held until both are known, so that they differ.
-    let listen = || doing("find a free port", TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
-    let port =
-        |listener: &TcpListener| doing("read a port", listener.local_addr()).map(|address| address.port());
-    let (broker, controller) = (listen()?, listen()?);
-    Ok(Ports { broker: port(&broker)?, controller: port(&controller)? })
+    let first = std::process::id().wrapping_mul(97);
+    let ports = (0..PORTS.len() as u32)
+        .map(|next| PORTS.start + (first.wrapping_add(next) % PORTS.len() as u32) as u16)
+        .filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    match ports.take(2).collect::<Vec<_>>()[..] {
+        [broker, controller] => Ok(Ports { broker, controller }),
+        _ => failed(format!("no two ports from {} to {} are free", PORTS.start, PORTS.end)),
+    }
 }
 
 #[cfg(test)]

@@ -60,8 +60,7 @@ impl Connections {
             }
         }
         if let Some(broker) = embedded {
-            let properties =
-                BTreeMap::from([("bootstrap.servers".to_owned(), broker.bootstrap().to_owned())]);
+            let properties = broker.properties();
             let connection = Connection::make("default", properties, OnGap::Stop, &budget, Some(broker));
             by_name.insert("default".to_owned(), connection);
         }

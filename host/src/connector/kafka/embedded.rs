@@ -1,9 +1,14 @@
 //! The embedded broker of `sabot dev` and `sabot demo`: a Kafka in this process, good for trying things and for
 //! nothing that must last. Knows nothing of pipelines.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::native::MockCluster;
+
+/// How long a fetch waits for records: short, as nothing ends the wait early, and not so short that idle consumers
+/// would be busy asking.
+const FETCH_WAIT_MS: u32 = 10;
 
 /// A Kafka broker in this process, on a free port of the loopback, until it is dropped.
 pub struct EmbeddedBroker {
@@ -22,6 +27,15 @@ impl EmbeddedBroker {
     /// Its address, HOST:PORT.
     pub fn bootstrap(&self) -> &str {
         &self.bootstrap
+    }
+
+    /// How clients reach it.
+    pub(super) fn properties(&self) -> BTreeMap<String, String> {
+        let servers = ("bootstrap.servers".to_owned(), self.bootstrap.clone());
+        // It does not answer a fetch when records come but when the fetch has waited long enough: what is asked
+        // of a real broker would be the rhythm in which records come.
+        let wait = ("fetch.wait.max.ms".to_owned(), FETCH_WAIT_MS.to_string());
+        BTreeMap::from([servers, wait])
     }
 
     /// Makes a topic; one that is there stays as it is.

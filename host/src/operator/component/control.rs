@@ -12,7 +12,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
@@ -22,6 +22,9 @@ use super::{
     Clock, Event, Exchange, ExchangeError, Exchanged, Guest, Version, VersionRef, VersionTotals, ports,
 };
 use crate::spec::Probation;
+
+/// How often whoever waits for the tasks looks at the clock, which may be one that tests move.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The component of one step over all its tasks. Lives as long as the pipeline, through restarts of its tasks.
 pub struct StepControl {
@@ -215,7 +218,7 @@ impl StepControl {
             self.take_back(&mut state, from.serial, "rolled back by hand");
             let to = Arc::clone(state.ledger.running());
             let generation = state.ledger.generation();
-            let (state, _) = self.wait(state, &to, Instant::now() + wait);
+            let (state, _) = self.wait(state, &to, wait);
             return Ok(exchanged(&state, generation, &from, &to));
         }
         let Some(before) = state.ledger.last_before().cloned() else {
@@ -263,7 +266,7 @@ impl StepControl {
         state.forget_pauses();
         let generation = state.ledger.install(new, probation, self.clock.now_ms());
         self.changed(&mut state);
-        let (mut state, late) = self.wait(state, new, Instant::now() + wait);
+        let (mut state, late) = self.wait(state, new, wait);
         if late > 0 && state.ledger.running().serial == new.serial {
             let reason = format!(
                 "{late} of {} tasks did not come between two batches within {wait:?}: a call that takes long, or \
@@ -297,21 +300,23 @@ impl StepControl {
         })
     }
 
-    /// Until every task runs `new`, or something else has become the target, or the time is over. Answers how
-    /// many tasks are missing.
+    /// Until every task runs `new`, or something else has become the target, or the time is over, by the same
+    /// clock as a probation. Answers how many tasks are missing.
     fn wait<'s>(
         &'s self,
         mut state: MutexGuard<'s, State>,
         new: &Installed,
-        until: Instant,
+        wait: Duration,
     ) -> (MutexGuard<'s, State>, usize) {
+        let until_ms = self.clock.now_ms().saturating_add(wait.as_millis() as u64);
         loop {
             let late = state.tasks.values().filter(|task| task.serial != new.serial).count();
-            let left = until.saturating_duration_since(Instant::now());
+            let left = Duration::from_millis(until_ms.saturating_sub(self.clock.now_ms()));
             if late == 0 || left.is_zero() || state.ledger.running().serial != new.serial {
                 return (state, late);
             }
-            state = self.moved.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            let answer = self.moved.wait_timeout(state, left.min(LOOK));
+            state = answer.unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 

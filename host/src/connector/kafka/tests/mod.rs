@@ -1,6 +1,5 @@
 //! Groups, readers and writers on librdkafka's mock cluster: what can be seen without a real Kafka.
 
-mod fwd;
 mod group;
 mod writer;
 

@@ -277,12 +277,13 @@ fn a_dead_letter_keeps_everything_and_says_what_went_wrong() {
     assert_eq!((seen[1].key.as_deref(), seen[1].value.as_str()), (None, r#"{"a":1}"#));
     let headers: Vec<String> =
         seen[0].headers.iter().map(|(n, v)| format!("{n}: {}", v.as_deref().unwrap_or("null"))).collect();
-    insta::assert_snapshot!(headers.join("\n"), @r"
+    insta::assert_snapshot!(headers.join("\n"), @"
     trace: 7
     sabot.pipeline: fraud
     sabot.step: orders
     sabot.error.code: json-syntax
     sabot.error.message: what?
+    sabot.attempts: 0
     sabot.failed_at_ms: 99
     sabot.partition: 3
     sabot.offset: 42

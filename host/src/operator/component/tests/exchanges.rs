@@ -222,10 +222,15 @@ fn a_task_that_does_not_come_keeps_the_old_version_everywhere() {
     let mut bench = Bench::new();
     let mut other = ComponentOperator::new(Arc::clone(&bench.control)).expect("it starts");
     let new = bench.version("a@2", Script::default());
-    // Only the first task comes; the other one is busy.
-    let error = bench
-        .meanwhile(move |control| control.exchange(new, Duration::from_secs(1)))
-        .expect_err("the other task does not come");
+    let control = Arc::clone(&bench.control);
+    let asking = std::thread::spawn(move || control.exchange(new, Duration::from_secs(1)));
+    // Only the first task comes; the other one is busy until the time is over.
+    while bench.operator.component().is_none_or(|runs| runs.label != "a@2") {
+        bench.operator.between_batches().expect("nothing fails between batches");
+        std::thread::yield_now();
+    }
+    bench.clock.store(2_000, Relaxed);
+    let error = asking.join().expect("asking does not panic").expect_err("the other task does not come");
     insta::assert_snapshot!(error, @"a@2 was taken back: 1 of 2 tasks did not come between two batches within 1s: a call that takes long, or a sink that takes nothing; try again, or wait longer");
     assert_eq!(bench.batch(0..1), "0:a@1");
     let mut out = Output::default();
@@ -233,7 +238,7 @@ fn a_task_that_does_not_come_keeps_the_old_version_everywhere() {
     assert_eq!(describe(&out), "1:a@1");
     insta::assert_snapshot!(bench.told(), @r#"
     score 1: a@1 -> a@2 Probation at 1000
-    score 1: a@1 -> a@2 RolledBack { reason: "1 of 2 tasks did not come between two batches within 1s: a call that takes long, or a sink that takes nothing; try again, or wait longer" } at 1000
+    score 1: a@1 -> a@2 RolledBack { reason: "1 of 2 tasks did not come between two batches within 1s: a call that takes long, or a sink that takes nothing; try again, or wait longer" } at 2000
     "#);
     insta::assert_snapshot!(bench.journal(), @"a@1 open, a@1 open, a@2 open, a@2 open, a@1 flush, a@2 close, a@2 drop, a@2 flush, a@2 close, a@2 drop");
 }
