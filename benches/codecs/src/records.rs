@@ -66,7 +66,10 @@ impl Shape for Flat {
             country: Some(["CZ", "DE", "FR", "US"][(n % 4) as usize].to_owned()),
             online: Some(n.is_multiple_of(3)),
             ts: Some(1_714_521_600_000 + 17 * n as i64),
-            note: Some(format!("paid by card {:04}, delivered to the door", n % 10_000)),
+            note: Some(format!(
+                "paid by card {:04}, delivered to the door, signed by a neighbour",
+                n % 10_000
+            )),
         }
     }
 }
@@ -178,7 +181,7 @@ impl Shape for Nested {
                     lon: Some(14.32 - n as f64 / 1e6),
                 }),
             }),
-            lines: (0..9).map(line).collect(),
+            lines: (0..11).map(line).collect(),
             attributes: (0..8)
                 .map(|i| (format!("attribute-{i}"), format!("value {}", (n * i) % 1000)))
                 .collect(),
