@@ -340,8 +340,12 @@ impl Coordinator {
     /// Finishes a run and gives its partitions back to their groups.
     fn drain(&mut self, run: Run, memberships: &mut [Membership]) -> Result<(), String> {
         self.tasks_checkpoint = run.next_checkpoint() + 1;
-        let partitions = run.drain(|happened| self.hear(memberships, happened, true))?;
-        for partition in partitions {
+        let drained = run.drain(|happened| self.hear(memberships, happened, true));
+        if let Some(replay) = self.replay.take() {
+            // The next run would not hear of them.
+            replay.give_up("the pipeline stopped, or its partitions moved, before they were through");
+        }
+        for partition in drained? {
             if let Some(m) = memberships.iter_mut().find(|m| m.sources.contains(&partition.source)) {
                 m.partitions.push(partition);
             }

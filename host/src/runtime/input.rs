@@ -73,6 +73,18 @@ impl SourceInput {
         first.map_or_else(|| self.partition.reader.position(), |record| record.offset)
     }
 
+    /// Whether all that was read has gone through. Whoever goes on with the reader would pass over the rest, so then
+    /// the run has to fail: the next one begins where was committed.
+    pub fn check_finished(&self) -> Result<(), TaskError> {
+        match &self.undecoded {
+            None => Ok(()),
+            Some(raw) => Err(self.failed(&format!(
+                "{} records were read and their schema's registry does not answer; they are read again",
+                raw.len()
+            ))),
+        }
+    }
+
     /// Reads once, waiting at most `wait`, and sends what came through `walker`.
     pub fn turn(&mut self, walker: &mut Walker, wait: Duration) -> Result<Turn, TaskError> {
         let limits = ReadLimits { records: self.batch_rows, bytes: BATCH_BYTES, wait };

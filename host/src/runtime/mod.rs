@@ -24,6 +24,8 @@ mod replay;
 mod retries;
 mod run;
 mod task;
+#[cfg(test)]
+mod tests;
 mod under_replay;
 mod walker;
 mod watch;

@@ -157,7 +157,10 @@ impl Task {
                     self.barrier(id, Some(note), progress)?;
                 }
                 (Some(Command::Barrier(id)), Feed::Channels(_)) => self.barrier(id, None, progress)?,
-                (Some(Command::Finish), _) => {
+                (Some(Command::Finish), feed) => {
+                    if let Feed::Source(source) = feed {
+                        source.check_finished()?;
+                    }
                     self.walker.end()?;
                     progress.finishing = true;
                 }

@@ -16,7 +16,7 @@ use super::registry::Registries;
 use super::rows::Rows;
 use super::settings::{Codec, Decode, Framing};
 use super::wire::Part;
-use super::{Decoded, arrow_ipc, json, json_schema, msgpack, protobuf, text};
+use super::{Decoded, arrow_ipc, avro, json, json_schema, msgpack, protobuf, text};
 use crate::batch::RawRecords;
 
 /// Records that cannot be decoded now: their schema's registry does not answer. Nothing was decoded; the same call
@@ -44,6 +44,7 @@ struct PartDecoder {
 
 enum Decoding {
     Json(Rows<json::JsonReader>),
+    Avro(Rows<avro::AvroReader>),
     JsonSchema(Rows<json_schema::JsonSchemaReader>),
     MessagePack(Rows<msgpack::MsgpackReader>),
     Protobuf(Rows<protobuf::ProtobufReader>),
@@ -63,20 +64,25 @@ impl PartDecoder {
                 let reader = json_schema::JsonSchemaReader::new(own_schema(settings)?, &schema)?;
                 Decoding::JsonSchema(Rows::new(schema, reader)?)
             }
-            Codec::Protobuf => {
-                let framed = settings.framing != Framing::None;
-                let reader = protobuf::ProtobufReader::new(own_schema(settings)?, &schema, framed)?;
-                Decoding::Protobuf(Rows::new(schema, reader)?)
-            }
             Codec::MessagePack => {
                 Decoding::MessagePack(Rows::new(schema, msgpack::MsgpackReader::default())?)
+            }
+            Codec::Avro => {
+                let reader = match &settings.reader {
+                    Some(reader) => avro::AvroReader::new(reader, &schema)?,
+                    None => avro::AvroReader::of_columns(&schema)?,
+                };
+                Decoding::Avro(Rows::new(schema, reader)?)
+            }
+            Codec::Protobuf => {
+                let reader = protobuf::ProtobufReader::new(own_schema(settings)?, &schema)?;
+                Decoding::Protobuf(Rows::new(schema, reader)?)
             }
             codec @ (Codec::String | Codec::Bytes) => {
                 let reader = text::TextReader::new(codec, &schema)?;
                 Decoding::Text(Rows::new(schema, reader)?)
             }
             Codec::Arrow => Decoding::Arrow(Box::new(arrow_ipc::ArrowDecoder::new(schema)?)),
-            other => return Err(format!("the codec {} is not there yet", other.name())),
         };
         let framed = match &settings.framing {
             Framing::None => None,
@@ -92,6 +98,8 @@ impl PartDecoder {
             (Decoding::JsonSchema(rows), None) => Ok(rows.decode(raw)),
             (Decoding::JsonSchema(rows), Some(framed)) => framed.decode(rows, raw),
             (Decoding::MessagePack(rows), _) => Ok(rows.decode(raw)),
+            (Decoding::Avro(rows), None) => Ok(rows.decode(raw)),
+            (Decoding::Avro(rows), Some(framed)) => framed.decode(rows, raw),
             (Decoding::Protobuf(rows), None) => Ok(rows.decode(raw)),
             (Decoding::Protobuf(rows), Some(framed)) => framed.decode(rows, raw),
             (Decoding::Text(rows), _) => Ok(rows.decode(raw)),

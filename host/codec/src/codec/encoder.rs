@@ -4,7 +4,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::settings::{Codec, Encode};
-use super::{Encoded, arrow_ipc, json, json_schema, msgpack, protobuf, text, wire};
+use super::{Encoded, arrow_ipc, avro, json, json_schema, msgpack, protobuf, text, wire};
 
 /// Rows to bytes.
 pub struct Encoder {
@@ -15,6 +15,7 @@ pub struct Encoder {
 
 enum Encoding {
     Json(json::JsonEncoder),
+    Avro(avro::AvroEncoder),
     JsonSchema(json_schema::JsonSchemaEncoder),
     MessagePack(msgpack::MsgpackEncoder),
     Protobuf(protobuf::ProtobufEncoder),
@@ -32,18 +33,21 @@ impl Encoder {
                 let writer = settings.writer.as_deref();
                 Encoding::JsonSchema(json_schema::JsonSchemaEncoder::new(columns, schema, writer)?)
             }
+            Codec::MessagePack => {
+                Encoding::MessagePack(msgpack::MsgpackEncoder::new(columns, schema, settings.arrays)?)
+            }
+            Codec::Avro => {
+                let writer = settings.writer.as_deref();
+                Encoding::Avro(avro::AvroEncoder::new(columns, schema, writer)?)
+            }
             Codec::Protobuf => {
                 let (writer, framed) = (settings.writer.as_deref(), settings.schema_id.is_some());
                 Encoding::Protobuf(protobuf::ProtobufEncoder::new(columns, schema, writer, framed)?)
-            }
-            Codec::MessagePack => {
-                Encoding::MessagePack(msgpack::MsgpackEncoder::new(columns, schema, settings.arrays)?)
             }
             codec @ (Codec::String | Codec::Bytes) => {
                 Encoding::Text(text::TextEncoder::new(codec, columns, schema)?)
             }
             Codec::Arrow => Encoding::Arrow(Box::new(arrow_ipc::ArrowEncoder::new(columns, schema)?)),
-            other => return Err(format!("the codec {} is not there yet", other.name())),
         };
         let prefix = settings.schema_id.map_or_else(Vec::new, |id| wire::prefix(id).to_vec());
         Ok(Encoder { codec, prefix })
@@ -57,6 +61,7 @@ impl Encoder {
             Encoding::Json(encoder) => encoder.encode(rows, out),
             Encoding::JsonSchema(encoder) => encoder.encode(rows, out),
             Encoding::MessagePack(encoder) => encoder.encode(rows, out),
+            Encoding::Avro(encoder) => encoder.encode(rows, out),
             Encoding::Protobuf(encoder) => encoder.encode(rows, out),
             Encoding::Text(encoder) => encoder.encode(rows, out),
             Encoding::Arrow(encoder) => encoder.encode(rows, out),

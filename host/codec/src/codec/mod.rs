@@ -7,6 +7,7 @@
 //! for its name.
 
 mod arrow_ipc;
+pub mod avro;
 #[cfg(test)]
 mod cases;
 mod chosen;
@@ -23,7 +24,7 @@ mod json_schema;
 mod meta;
 mod msgpack;
 mod problem;
-pub mod protobuf;
+mod protobuf;
 mod registered;
 pub mod registry;
 mod rows;
@@ -52,8 +53,9 @@ use problem::{Outcome, Problem, code};
 /// A schema of another language, one that is none, or one that holds what no column can hold.
 pub fn columns(codec: Codec, schema: &RegisteredSchema) -> Result<SchemaRef, String> {
     match codec {
-        Codec::Protobuf => protobuf::columns(&protobuf::Descriptor::new(schema)?),
         Codec::JsonSchema => json_schema::columns(schema),
+        Codec::Avro => avro::columns(schema),
+        Codec::Protobuf => protobuf::columns(schema),
         _ => Err(has_no_schema(codec)),
     }
 }
@@ -68,13 +70,13 @@ fn has_no_schema(codec: Codec) -> String {
 /// The column that the codec cannot hold; a codec that has no schema of its own.
 pub fn schema_of(codec: Codec, columns: &SchemaRef, name: &str) -> Result<RegisteredSchema, String> {
     match codec {
-        Codec::Protobuf => {
-            let text = protobuf::proto_of(columns, name)?;
-            Ok(RegisteredSchema::new(SchemaKind::Protobuf, text))
-        }
         Codec::JsonSchema => {
             Ok(RegisteredSchema::new(SchemaKind::Json, json_schema::schema_of(columns, name)))
         }
+        Codec::Avro => {
+            avro::schema_of(columns, name).map(|text| RegisteredSchema::new(SchemaKind::Avro, text))
+        }
+        Codec::Protobuf => protobuf::schema_of(columns, name),
         _ => Err(has_no_schema(codec)),
     }
 }
@@ -82,10 +84,9 @@ pub fn schema_of(codec: Codec, columns: &SchemaRef, name: &str) -> Result<Regist
 /// The name of the record that a schema describes, where it has one: some subjects are named after it.
 pub fn record_name(codec: Codec, schema: &RegisteredSchema) -> Option<String> {
     match codec {
-        Codec::Protobuf => {
-            protobuf::Descriptor::new(schema).ok().map(|descriptor| descriptor.name().to_owned())
-        }
         Codec::JsonSchema => json_schema::title(schema),
+        Codec::Avro => avro::full_name(schema),
+        Codec::Protobuf => protobuf::full_name(schema),
         _ => None,
     }
 }
@@ -96,7 +97,7 @@ pub struct RecordError {
     /// Index of the record (decode) or row (encode).
     pub index: u32,
     /// Short and stable, for counting: `json-syntax`, `type-mismatch`, `missing-column`, `out-of-range`,
-    /// `too-large`, `tombstone`, `truncated`, `wrong-magic`, `schema-violation`.
+    /// `too-large`, `tombstone`, `truncated`, `wrong-magic`, `schema-violation`, …
     pub code: &'static str,
     /// For people: the path inside the record, what was expected, what was found.
     pub message: String,

@@ -16,12 +16,14 @@ pub(crate) mod code {
     pub(crate) const UNSUPPORTED: &str = "unsupported";
     /// Not Arrow IPC.
     pub(crate) const ARROW_SYNTAX: &str = "arrow-syntax";
-    /// Not protobuf's wire format.
+    /// Not Protobuf's wire format.
     pub(crate) const PROTOBUF_SYNTAX: &str = "protobuf-syntax";
-    /// Another message than the one that is read.
+    /// Another message of the schema than the one that is read.
     pub(crate) const UNKNOWN_MESSAGE: &str = "unknown-message";
     /// A string that is not UTF-8.
     pub(crate) const NOT_UTF8: &str = "not-utf8";
+    /// Not a value of the Avro schema.
+    pub(crate) const AVRO_SYNTAX: &str = "avro-syntax";
     /// Another type than the column's.
     pub(crate) const TYPE_MISMATCH: &str = "type-mismatch";
     /// A column that cannot be null has no value.

@@ -8,12 +8,14 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
 use super::Descriptor;
 use super::kind::{Number, WellKnown, declared};
 use crate::codec::column::MAX_SCHEMA_DEPTH;
+use crate::codec::registered::RegisteredSchema;
 
 /// Most columns of a message, nested ones counted: messages that share others multiply quickly.
 const MAX_COLUMNS: usize = 10_000;
 
-/// The columns of a message, or the field that can be none.
-pub fn columns(descriptor: &Descriptor) -> Result<SchemaRef, String> {
+/// The columns of a schema's message, or the field that can be none.
+pub fn columns(schema: &RegisteredSchema) -> Result<SchemaRef, String> {
+    let descriptor = Descriptor::new(schema)?;
     let mut outline = Outline { outer: Vec::new(), columns: 0 };
     Ok(Arc::new(Schema::new(outline.fields(descriptor.message())?)))
 }

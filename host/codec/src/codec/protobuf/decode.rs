@@ -20,57 +20,42 @@ const MAX_WRITERS: usize = 64;
 pub struct ProtobufReader {
     columns: SchemaRef,
     reader: Descriptor,
-    framed: bool,
-    /// The schema of the reader itself, for values that name no other.
-    own: Compiled,
+    /// How messages of the reader's own schema are read.
+    own: Message,
     /// Other schemas, by their ids, the ones compiled longest ago first.
-    writers: Vec<(u64, Result<Compiled, String>)>,
+    writers: Vec<(u64, Result<Writer, String>)>,
     /// Which of the writers is in use; none: the reader's own schema.
     current: Option<usize>,
-    /// The message indexes of the value to come are in its record's header.
-    indexes_in_header: bool,
 }
 
-/// A schema that messages are written with.
-struct Compiled {
+/// A schema that messages were written with.
+struct Writer {
     message: Message,
-    frame: Option<Frame>,
+    frame: Frame,
 }
 
 impl ProtobufReader {
-    /// A reader of the message of `schema` into these columns, which are fields of it by name, all of them or
-    /// some; or which column cannot be filled. `framed`: values begin with Confluent's message indexes.
-    pub fn new(
-        schema: &RegisteredSchema,
-        columns: &SchemaRef,
-        framed: bool,
-    ) -> Result<ProtobufReader, String> {
+    /// A reader of the message of `schema` into these columns, which are fields of it by name, all or some of them;
+    /// or which column cannot be filled. Until `use_writer` says otherwise, values are of the same schema.
+    pub fn new(schema: &RegisteredSchema, columns: &SchemaRef) -> Result<ProtobufReader, String> {
         let reader = Descriptor::new(schema)?;
-        let own = Compiled::new(&reader, &reader, columns, framed)?;
-        Ok(ProtobufReader {
-            columns: SchemaRef::clone(columns),
-            reader,
-            framed,
-            own,
-            writers: Vec::new(),
-            current: None,
-            indexes_in_header: false,
-        })
+        let own = Message::new(reader.message(), reader.message(), columns.fields(), 0)?;
+        let columns = SchemaRef::clone(columns);
+        Ok(ProtobufReader { columns, reader, own, writers: Vec::new(), current: None })
     }
 
-    /// The schema in use.
-    fn compiled(&mut self) -> &mut Compiled {
-        match self.current.and_then(|current| self.writers.get_mut(current)) {
-            Some((_, Ok(compiled))) => compiled,
-            _ => &mut self.own,
-        }
+    fn writer(&self) -> Option<&Writer> {
+        self.current.and_then(|current| self.writers[current].1.as_ref().ok())
     }
 
     /// Compiles a schema; where it cannot be, that is kept too.
     fn add_writer(&mut self, id: u64, schema: &RegisteredSchema) -> usize {
-        let writer = Descriptor::of_same_message(schema, &self.reader);
-        let compiled =
-            writer.and_then(|writer| Compiled::new(&self.reader, &writer, &self.columns, self.framed));
+        let compile = || {
+            let writer = Descriptor::of_same_message(schema, &self.reader)?;
+            let message = Message::new(self.reader.message(), writer.message(), self.columns.fields(), 0)?;
+            Ok(Writer { message, frame: Frame::new(writer)? })
+        };
+        let compiled = compile();
         if self.writers.len() == MAX_WRITERS {
             let oldest = usize::from(self.current == Some(0));
             drop(self.writers.remove(oldest));
@@ -82,13 +67,9 @@ impl ProtobufReader {
 }
 
 impl ReadWritten for ProtobufReader {
-    /// Fields are matched to those of the reader by number. Where such values cannot be read nothing changes.
+    /// Fields are matched to those of the reader's schema by number. When the schema cannot be used, the one before
+    /// stays.
     fn use_writer(&mut self, id: u64, schema: &RegisteredSchema) -> Result<(), String> {
-        if let Some(current) = self.current
-            && self.writers[current].0 == id
-        {
-            return Ok(());
-        }
         let known = self.writers.iter().position(|(known, _)| *known == id);
         let index = known.unwrap_or_else(|| self.add_writer(id, schema));
         self.writers[index].1.as_ref().map_err(String::clone)?;
@@ -96,39 +77,25 @@ impl ReadWritten for ProtobufReader {
         Ok(())
     }
 
+    /// The message, which must be the expected one of its schema.
     fn body<'a>(&mut self, framed: Framed<'a>) -> Outcome<&'a [u8]> {
-        // The indexes are where the id is: in the header, or before the message, where `read` takes them off.
-        self.indexes_in_header = framed.header().is_some();
-        if let (Some(header), Some(frame)) = (framed.header(), &self.compiled().frame) {
-            frame.strip(header)?;
+        let (indexes, body) = framed.message()?;
+        match self.writer() {
+            Some(writer) => writer.frame.check(indexes)?,
+            None => {}
         }
-        Ok(framed.body())
-    }
-}
-
-impl Compiled {
-    fn new(
-        reader: &Descriptor,
-        writer: &Descriptor,
-        columns: &SchemaRef,
-        framed: bool,
-    ) -> Result<Compiled, String> {
-        let message = Message::new(reader.message(), writer.message(), columns.fields(), 0)?;
-        let frame = framed.then(|| Frame::new(writer.clone())).transpose()?;
-        Ok(Compiled { message, frame })
+        Ok(body)
     }
 }
 
 impl ReadRecord for ProtobufReader {
     fn read(&mut self, value: &[u8], columns: &mut Struct) -> Outcome<()> {
-        let indexed = !self.indexes_in_header;
-        let compiled = self.compiled();
-        let begin = match &compiled.frame {
-            Some(frame) if indexed => frame.strip(value)?,
-            _ => 0,
+        let message = match self.current.map(|current| &mut self.writers[current].1) {
+            Some(Ok(writer)) => &mut writer.message,
+            _ => &mut self.own,
         };
         columns.begin();
-        compiled.message.read(columns, &mut Wire::new(value, begin), 0)?;
-        compiled.message.finish(columns)
+        message.read(columns, &mut Wire::new(value, 0), 0)?;
+        message.finish(columns)
     }
 }

@@ -8,7 +8,7 @@ use crate::codec::registered::{RegisteredSchema, SchemaKind};
 
 /// The message that records are.
 #[derive(Clone, Debug)]
-pub struct Descriptor {
+pub(super) struct Descriptor {
     file: FileDescriptor,
     message: MessageDescriptor,
 }
@@ -17,7 +17,7 @@ impl Descriptor {
     /// Compiles a schema and finds its message ([`RegisteredSchema::message`], or the first of the file). The text
     /// is a `.proto` file, or a serialized `FileDescriptorProto` or `FileDescriptorSet` in base64, whose last file
     /// is then the schema's own. Imports are its references, by path, and `google/protobuf/*.proto`.
-    pub fn new(schema: &RegisteredSchema) -> Result<Descriptor, String> {
+    pub(super) fn new(schema: &RegisteredSchema) -> Result<Descriptor, String> {
         let file = compile(schema)?;
         let message = match &schema.message {
             None => file.messages().next().ok_or("the schema has no message")?,
@@ -37,7 +37,7 @@ impl Descriptor {
     }
 
     /// The message's full name.
-    pub fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         self.message.full_name()
     }
 
@@ -47,16 +47,16 @@ impl Descriptor {
 
     /// The message's place in the file: its index among the messages, then among those nested in it, and so on.
     /// Entries of maps, which no file declares, do not count.
-    pub fn message_indexes(&self) -> Result<Vec<usize>, String> {
+    pub(super) fn message_indexes(&self) -> Result<Vec<u32>, String> {
         self.indexes(|message| !message.is_map_entry())
     }
 
     /// As [`message_indexes`](Self::message_indexes), entries of maps counted, as they stand in a descriptor.
-    pub(super) fn descriptor_indexes(&self) -> Result<Vec<usize>, String> {
+    pub(super) fn descriptor_indexes(&self) -> Result<Vec<u32>, String> {
         self.indexes(|_| true)
     }
 
-    fn indexes(&self, counts: impl Fn(&MessageDescriptor) -> bool) -> Result<Vec<usize>, String> {
+    fn indexes(&self, counts: impl Fn(&MessageDescriptor) -> bool) -> Result<Vec<u32>, String> {
         if self.message.parent_file() != self.file {
             return Err(format!("{}: the message is not in the schema's own file", self.name()));
         }
@@ -68,7 +68,7 @@ impl Descriptor {
                 Some(outer) => outer.child_messages().filter(&counts).collect(),
                 None => self.file.messages().collect(),
             };
-            indexes.extend(siblings.iter().position(|sibling| *sibling == inner));
+            indexes.extend(siblings.iter().position(|sibling| *sibling == inner).map(|index| index as u32));
             match outer {
                 Some(outer) => inner = outer,
                 None => break,
@@ -79,14 +79,16 @@ impl Descriptor {
     }
 
     /// Name of the message at these indexes, if there is one.
-    pub(super) fn name_at(&self, indexes: &[usize]) -> Option<String> {
-        let (first, rest) = indexes.split_first()?;
-        let mut message = self.file.messages().nth(*first)?;
-        for &index in rest {
-            let nested = message.child_messages().filter(|nested| !nested.is_map_entry()).nth(index)?;
-            message = nested;
+    pub(super) fn name_at(&self, indexes: impl Iterator<Item = u64>) -> Option<String> {
+        let mut found: Option<MessageDescriptor> = None;
+        for index in indexes {
+            let index = usize::try_from(index).ok()?;
+            found = Some(match found {
+                None => self.file.messages().nth(index)?,
+                Some(outer) => outer.child_messages().filter(|inner| !inner.is_map_entry()).nth(index)?,
+            });
         }
-        Some(message.full_name().to_owned())
+        found.map(|message| message.full_name().to_owned())
     }
 }
 

@@ -7,18 +7,18 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::Descriptor;
-use super::frame::prefix;
+use super::frame::written;
 use super::json_wire::JsonWriter;
 use super::outline::Message;
-use super::proto::proto_of;
+use super::proto::schema_of;
 use super::values::{Values, plain};
 use super::write::Writer;
 use crate::codec::Encoded;
 use crate::codec::chosen::Chosen;
 use crate::codec::problem::code;
-use crate::codec::registered::{RegisteredSchema, SchemaKind};
+use crate::codec::registered::RegisteredSchema;
 
-/// The message of a schema that is derived from columns.
+/// The message of a schema that is derived from columns here.
 const DERIVED: &str = "Record";
 
 /// Rows to messages.
@@ -26,22 +26,16 @@ pub struct ProtobufEncoder {
     chosen: Chosen,
     /// What each column is cast to before it is written, where it is.
     plain: Vec<Option<DataType>>,
-    schema: RegisteredSchema,
     message: Message,
-    /// What comes before each message.
-    prefix: Vec<u8>,
+    /// Message indexes, before each message.
+    indexes: Vec<u8>,
     json: JsonWriter,
-}
-
-/// The schema of these columns, derived from them: one message called `Record`.
-pub fn derived(columns: &Schema) -> Result<RegisteredSchema, String> {
-    proto_of(columns, DERIVED).map(|text| RegisteredSchema::new(SchemaKind::Protobuf, text))
 }
 
 impl ProtobufEncoder {
     /// An encoder of these columns (`None`: all) of rows of `schema` into the message of `writer` (`None`: one
-    /// that is derived from the columns), or which column it cannot hold. `framed`: messages begin with Confluent's
-    /// message indexes.
+    /// that is derived from the columns), or which column it cannot hold. `framed`: before each message
+    /// are Confluent's message indexes.
     pub fn new(
         columns: Option<&[String]>,
         schema: &SchemaRef,
@@ -50,30 +44,20 @@ impl ProtobufEncoder {
     ) -> Result<ProtobufEncoder, String> {
         let chosen = Chosen::new(columns, schema)?;
         let fields: Vec<&Field> = chosen.fields().collect();
-        let schema = match writer {
-            Some(writer) => writer.clone(),
-            None => derived(&Schema::new(fields.iter().map(|field| (*field).clone()).collect::<Vec<_>>()))?,
+        let descriptor = match writer {
+            Some(writer) => Descriptor::new(writer)?,
+            None => {
+                let fields: Vec<Field> = fields.iter().map(|field| (*field).clone()).collect();
+                Descriptor::new(&schema_of(&Schema::new(fields), DERIVED)?)?
+            }
         };
-        let descriptor = Descriptor::new(&schema)?;
         let message = Message::new(descriptor.message(), &fields, 0)?;
-        let prefix = if framed { prefix(&descriptor.message_indexes()?) } else { Vec::new() };
+        let indexes = if framed { written(&descriptor.message_indexes()?) } else { Vec::new() };
         let plain = fields.iter().map(|field| {
             let plain = plain(field.data_type());
             (plain != *field.data_type()).then_some(plain)
         });
-        Ok(ProtobufEncoder {
-            plain: plain.collect(),
-            chosen,
-            schema,
-            message,
-            prefix,
-            json: JsonWriter::default(),
-        })
-    }
-
-    /// The schema that messages are written with: the one given, or the one derived.
-    pub fn schema(&self) -> RegisteredSchema {
-        self.schema.clone()
+        Ok(ProtobufEncoder { plain: plain.collect(), chosen, message, indexes, json: JsonWriter::default() })
     }
 
     /// Encodes all rows of a batch of the schema given, in place of what `out` held. A row that fails has no
@@ -89,7 +73,7 @@ impl ProtobufEncoder {
             columns.unwrap_or_else(|| unreachable!("types that cannot be written were refused before"));
         for row in 0..rows.num_rows() {
             let begin = out.begin_row();
-            out.bytes.extend_from_slice(&self.prefix);
+            out.bytes.extend_from_slice(&self.indexes);
             let mut writer = Writer { out: &mut out.bytes, json: &mut self.json };
             let outcome = writer.message(&self.message, &columns, row);
             out.end_row(row, begin, outcome);

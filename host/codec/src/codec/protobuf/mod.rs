@@ -28,6 +28,8 @@ mod frame;
 mod json_text;
 mod json_wire;
 mod kind;
+#[cfg(test)]
+mod known_tests;
 mod outline;
 mod plan;
 mod proto;
@@ -44,6 +46,13 @@ mod write;
 
 pub use columns::columns;
 pub use decode::ProtobufReader;
-pub use descriptor::Descriptor;
-pub use encode::{ProtobufEncoder, derived};
-pub use proto::proto_of;
+pub use encode::ProtobufEncoder;
+pub use proto::schema_of;
+
+use super::registered::RegisteredSchema;
+use descriptor::Descriptor;
+
+/// The full name of a schema's message, for subjects that are named by it.
+pub fn full_name(schema: &RegisteredSchema) -> Option<String> {
+    Descriptor::new(schema).ok().map(|descriptor| descriptor.name().to_owned())
+}

@@ -7,23 +7,25 @@ use std::fmt::Write as _;
 use arrow::datatypes::{DataType, Field, Fields, Schema};
 
 use crate::codec::column::{MAX_SCHEMA_DEPTH, is_json};
+use crate::codec::registered::{RegisteredSchema, SchemaKind};
 
 /// Numbers that protobuf keeps to itself.
 const RESERVED: std::ops::RangeInclusive<usize> = 19_000..=19_999;
 
-/// The file of one message called `message` whose fields are the columns, numbered from 1 in their order; or the
+/// The schema of one message called `message` whose fields are the columns, numbered from 1 in their order; or the
 /// column that can be no field.
-pub fn proto_of(schema: &Schema, message: &str) -> Result<String, String> {
+pub fn schema_of(columns: &Schema, message: &str) -> Result<RegisteredSchema, String> {
     if !is_name(message) {
         return Err(format!("{message}: not a name in protobuf, which has letters, digits and _"));
     }
     let mut file = File { imports: Vec::new() };
-    let body = file.message(message, schema.fields(), 0)?;
+    let body = file.message(message, columns.fields(), 0)?;
     file.imports.sort_unstable();
     let imports: String =
         file.imports.iter().map(|name| format!("import \"google/protobuf/{name}.proto\";\n")).collect();
     let gap = if imports.is_empty() { "" } else { "\n" };
-    Ok(format!("syntax = \"proto3\";\n\n{imports}{gap}{body}"))
+    let text = format!("syntax = \"proto3\";\n\n{imports}{gap}{body}");
+    Ok(RegisteredSchema::new(SchemaKind::Protobuf, text))
 }
 
 struct File {

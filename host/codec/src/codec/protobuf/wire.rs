@@ -86,7 +86,11 @@ impl<'a> Wire<'a> {
     #[inline]
     pub(super) fn tag(&mut self, group: u32) -> Outcome<Option<Tag>> {
         if self.is_empty() {
-            return if group == 0 { Ok(None) } else { Err(self.unclosed(group)) };
+            return if group == 0 {
+                Ok(None)
+            } else {
+                Err(self.cut_short(format_args!("the end of group {group}")))
+            };
         }
         let begin = self.at;
         let key = self.varint()?;
@@ -138,7 +142,7 @@ impl<'a> Wire<'a> {
             }
         }
         Err(if self.rest().len() < MAX_VARINT {
-            at(self.at, format_args!("expected a varint, found the end of the message"))
+            self.cut_short(format_args!("a varint"))
         } else {
             at(self.at, format_args!("the varint is longer than 64 bits"))
         })
@@ -214,12 +218,17 @@ impl<'a> Wire<'a> {
     #[cold]
     fn short(&self, expected: u64) -> Box<Problem> {
         let found = self.rest().len();
-        at(self.at, format_args!("expected {expected} bytes, found {found} until the end of the message"))
+        let what = format!(
+            "at byte {}: expected {expected} bytes, found {found} and the end of the message",
+            self.at
+        );
+        Problem::new(code::TRUNCATED, what)
     }
 
     #[cold]
-    fn unclosed(&self, group: u32) -> Box<Problem> {
-        at(self.at, format_args!("expected the end of group {group}, found the end of the message"))
+    fn cut_short(&self, expected: std::fmt::Arguments) -> Box<Problem> {
+        let what = format!("at byte {}: expected {expected}, found the end of the message", self.at);
+        Problem::new(code::TRUNCATED, what)
     }
 }
 
@@ -274,8 +283,8 @@ mod tests {
             error(Wire::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2], 0).varint()),
         ];
         insta::assert_snapshot!(refused.join("\n"), @r"
-        protobuf-syntax: at byte 0: expected a varint, found the end of the message
-        protobuf-syntax: at byte 0: expected a varint, found the end of the message
+        truncated: at byte 0: expected a varint, found the end of the message
+        truncated: at byte 0: expected a varint, found the end of the message
         protobuf-syntax: at byte 0: the varint is longer than 64 bits
         protobuf-syntax: at byte 0: the varint is longer than 64 bits
         ");
@@ -314,15 +323,15 @@ mod tests {
         .map(|bytes| error(tags(bytes)))
         .collect();
         insta::assert_snapshot!(texts.join("\n"), @r"
-        protobuf-syntax: at byte 1: expected a varint, found the end of the message
-        protobuf-syntax: at byte 1: expected 8 bytes, found 2 until the end of the message
-        protobuf-syntax: at byte 2: expected 7 bytes, found 1 until the end of the message
-        protobuf-syntax: at byte 6: expected 4294967295 bytes, found 0 until the end of the message
-        protobuf-syntax: at byte 1: expected 4 bytes, found 1 until the end of the message
+        truncated: at byte 1: expected a varint, found the end of the message
+        truncated: at byte 1: expected 8 bytes, found 2 and the end of the message
+        truncated: at byte 2: expected 7 bytes, found 1 and the end of the message
+        truncated: at byte 6: expected 4294967295 bytes, found 0 and the end of the message
+        truncated: at byte 1: expected 4 bytes, found 1 and the end of the message
         protobuf-syntax: at byte 0: expected a field number from 1 to 536870911, found 0
         protobuf-syntax: at byte 0: wire type 6 does not exist
         protobuf-syntax: at byte 0: wire type 7 does not exist
-        protobuf-syntax: at byte 1: expected the end of group 1, found the end of the message
+        truncated: at byte 1: expected the end of group 1, found the end of the message
         protobuf-syntax: at byte 1: expected the end of group 1, found that of group 2
         protobuf-syntax: at byte 0: group 1 ends and was not begun
         protobuf-syntax: at byte 0: expected a field number from 1 to 536870911, found 4294967295

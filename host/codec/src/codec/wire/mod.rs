@@ -91,11 +91,6 @@ impl<'a> Framed<'a> {
         self.body
     }
 
-    /// What follows the id in the record's header, where the id is there.
-    pub(crate) fn header(self) -> Option<&'a [u8]> {
-        self.header
-    }
-
     /// Protobuf: which message of the file, and the encoded message.
     pub fn message(self) -> Outcome<(Indexes<'a>, &'a [u8])> {
         match self.header {

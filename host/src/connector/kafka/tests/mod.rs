@@ -1,6 +1,7 @@
 //! Groups, readers and writers on librdkafka's mock cluster: what can be seen without a real Kafka.
 
 mod group;
+mod letters;
 mod writer;
 
 use std::collections::BTreeMap;

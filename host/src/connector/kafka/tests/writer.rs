@@ -255,6 +255,7 @@ fn a_dead_letter_keeps_everything_and_says_what_went_wrong() {
         step: "orders".into(),
         code: "json-syntax".into(),
         message: "what?".into(),
+        attempts: 2,
         topic: Some("in".into()),
         partition: Some(3),
         offset: Some(42),
@@ -283,7 +284,7 @@ fn a_dead_letter_keeps_everything_and_says_what_went_wrong() {
     sabot.step: orders
     sabot.error.code: json-syntax
     sabot.error.message: what?
-    sabot.attempts: 0
+    sabot.attempts: 2
     sabot.failed_at_ms: 99
     sabot.partition: 3
     sabot.offset: 42

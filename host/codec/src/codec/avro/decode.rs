@@ -1,0 +1,105 @@
+//! Avro values into rows: which plan a value is read by. Knows nothing of how a value names its schema.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{Fields, SchemaRef};
+
+use super::cursor::Cursor;
+use super::derive::schema_of;
+use super::encode::ROW;
+use super::parse::parse;
+use super::plan::Compiled;
+use super::resolve::compile;
+use super::skip::Frame;
+use super::types::Types;
+use crate::codec::column::Struct;
+use crate::codec::framed::ReadWritten;
+use crate::codec::problem::Outcome;
+use crate::codec::registered::{RegisteredSchema, SchemaKind};
+use crate::codec::rows::ReadRecord;
+
+/// Writers' schemas that are kept ready, at most; when there are more, all are made anew as they come.
+const WRITERS_MAX: usize = 256;
+
+/// Reads Avro values: each by the schema that it was written with, into columns by the rules of the reader's.
+pub struct AvroReader {
+    columns: Fields,
+    reader: Option<Arc<Types>>,
+    current: Arc<Compiled>,
+    /// The id of the current writer; `None` for the schema that the reader was made with.
+    id: Option<u64>,
+    writers: HashMap<u64, Result<Arc<Compiled>, String>>,
+    open: Vec<Frame>,
+}
+
+impl AvroReader {
+    /// A reader by this schema into these columns ([`columns`](super::columns()) of it, or others that its fields
+    /// go into), or every column that it cannot fill. Until `use_writer` says otherwise,
+    /// values were written with the same schema.
+    pub fn new(reader: &RegisteredSchema, columns: &SchemaRef) -> Result<AvroReader, String> {
+        let types = Arc::new(parse(reader)?);
+        let current = compile(&types, Some(&types), columns.fields())?;
+        Ok(AvroReader::with(Some(types), current, columns))
+    }
+
+    /// A reader into these columns that has no schema of its own: a column takes the writer's field of its name,
+    /// whatever goes into it without loss, and is null where the writer has none and it can be. Until
+    /// `use_writer` says otherwise, values were written with the schema that
+    /// [`schema_of`](super::schema_of()) makes of the columns.
+    pub fn of_columns(columns: &SchemaRef) -> Result<AvroReader, String> {
+        let own = RegisteredSchema::new(SchemaKind::Avro, schema_of(columns, ROW)?);
+        let current = compile(&Arc::new(parse(&own)?), None, columns.fields())?;
+        Ok(AvroReader::with(None, current, columns))
+    }
+
+    fn with(reader: Option<Arc<Types>>, current: Compiled, columns: &SchemaRef) -> AvroReader {
+        AvroReader {
+            columns: columns.fields().clone(),
+            reader,
+            current: Arc::new(current),
+            id: None,
+            writers: HashMap::new(),
+            open: Vec::new(),
+        }
+    }
+
+    /// Appends the row that `bytes` begin with; gives how many of them it took.
+    pub(super) fn read_first(&mut self, bytes: &[u8], columns: &mut Struct) -> Outcome<usize> {
+        let mut cursor = Cursor::new(bytes, &self.current.types, &mut self.open);
+        cursor.object(&self.current.plan, columns)?;
+        Ok(cursor.at)
+    }
+}
+
+impl ReadWritten for AvroReader {
+    /// When the writer's schema cannot be read, says every reason, and the writer before stays.
+    fn use_writer(&mut self, id: u64, schema: &RegisteredSchema) -> Result<(), String> {
+        if self.id == Some(id) {
+            return Ok(());
+        }
+        if self.writers.len() >= WRITERS_MAX && !self.writers.contains_key(&id) {
+            self.writers.clear();
+        }
+        let (reader, columns) = (&self.reader, &self.columns);
+        let compiled = self.writers.entry(id).or_insert_with(|| {
+            let writer = Arc::new(parse(schema)?);
+            compile(&writer, reader.as_ref(), columns).map(Arc::new)
+        });
+        match compiled {
+            Ok(compiled) => {
+                (self.current, self.id) = (Arc::clone(compiled), Some(id));
+                Ok(())
+            }
+            Err(why) => Err(why.clone()),
+        }
+    }
+}
+
+impl ReadRecord for AvroReader {
+    fn read(&mut self, value: &[u8], columns: &mut Struct) -> Outcome<()> {
+        let mut cursor = Cursor::new(value, &self.current.types, &mut self.open);
+        cursor.object(&self.current.plan, columns)?;
+        cursor.end()
+    }
+}

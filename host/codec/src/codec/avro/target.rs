@@ -1,0 +1,266 @@
+//! From columns and a schema to how each is written, or every column that does not fit. Knows nothing of rows.
+
+use arrow::datatypes::{DataType, Field, Fields};
+
+use super::columns::DURATION;
+use super::default::default_of;
+use super::derive::is_text;
+use super::meaning::{Meaning, Ratio};
+use super::types::{Enum, Id, Kind, Logical, Record, Type, Types};
+use crate::codec::column::type_name;
+
+/// How a column's values are written.
+#[derive(Debug)]
+pub(super) struct Target {
+    /// The index of the branch that a null is; `None` where it cannot be null.
+    pub(super) null: Option<i64>,
+    /// The index of the branch that a value is, in a union.
+    pub(super) branch: Option<i64>,
+    pub(super) how: How,
+}
+
+#[derive(Debug)]
+pub(super) enum How {
+    Null,
+    Boolean,
+    /// A whole number, brought to what the type counts.
+    Whole {
+        int: bool,
+        ratio: Ratio,
+    },
+    Float,
+    Double,
+    /// Text or bytes, as long as they are.
+    Bytes,
+    /// Text or bytes, of this length.
+    Fixed(usize),
+    /// Text that must be a UUID, as it is or as sixteen bytes.
+    Uuid {
+        text: bool,
+    },
+    /// Text that must be a symbol: the symbols in order, with their indices.
+    Enum(Vec<(Box<str>, i64)>),
+    Decimal(Decimal),
+    Duration,
+    List(Box<Target>),
+    Map(Box<Target>),
+    Record(Vec<Member>),
+    /// An object with a field for each branch, of which one is not null.
+    Union(Vec<Target>),
+}
+
+/// How digits are written: times `10^exponent`, at most so many, in as many bytes as needed or in so many.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Decimal {
+    pub(super) exponent: i32,
+    pub(super) precision: u8,
+    pub(super) size: Option<usize>,
+}
+
+/// A field of a record.
+#[derive(Debug)]
+pub(super) enum Member {
+    /// The values of a column of the object.
+    Column(usize, Target),
+    /// No column: the schema's default.
+    Default(Vec<u8>),
+}
+
+/// How rows of these columns are written by a schema, or every column that does not fit.
+pub(super) fn target_of(types: &Types, columns: &Fields) -> Result<Target, String> {
+    let row = Field::new("", DataType::Struct(columns.clone()), false);
+    Targets { types }.target(types.root(), &row)
+}
+
+struct Targets<'a> {
+    types: &'a Types,
+}
+
+impl Targets<'_> {
+    /// Depth is that of the columns.
+    fn target(&self, of: Id, column: &Field) -> Result<Target, String> {
+        let Kind::Union(branches) = self.types.kind(of) else {
+            return Ok(Target { null: None, branch: None, how: self.how(of, column)? });
+        };
+        let is_null = |branch: &Id| matches!(self.types.kind(*branch), Kind::Null);
+        let null = branches.iter().position(is_null).map(|index| index as i64);
+        if let DataType::Struct(fields) = column.data_type()
+            && let Some(members) = self.members(branches, fields)
+        {
+            return Ok(Target { null, branch: None, how: How::Union(members?) });
+        }
+        let mut refused = Vec::new();
+        let mut found: Option<(usize, How)> = None;
+        for (index, &branch) in branches.iter().enumerate().filter(|(_, branch)| !is_null(branch)) {
+            match self.how(branch, column) {
+                Ok(how) if found.is_none() || natural(self.types.get(branch), column.data_type()) => {
+                    found = Some((index, how));
+                }
+                Ok(_) => {}
+                Err(why) => refused.push(why),
+            }
+        }
+        match (found, null) {
+            (Some((index, how)), null) => Ok(Target { null, branch: Some(index as i64), how }),
+            (None, Some(null)) if *column.data_type() == DataType::Null => {
+                Ok(Target { null: Some(null), branch: Some(null), how: How::Null })
+            }
+            (None, _) if refused.is_empty() => Err("the schema's union has no branch for values".to_owned()),
+            (None, _) => Err(refused.join(", ")),
+        }
+    }
+
+    /// The targets of an object's fields as the branches of a union, where each is named as one.
+    fn members(&self, branches: &[Id], fields: &Fields) -> Option<Result<Vec<Target>, String>> {
+        let branch = |field: &Field| {
+            let named = |branch: &Id| self.types.branch_name(branches, *branch) == field.name();
+            branches.iter().position(named)
+        };
+        let indices: Vec<usize> = fields.iter().map(|field| branch(field)).collect::<Option<_>>()?;
+        if indices.is_empty() {
+            return None;
+        }
+        let targets = fields.iter().zip(indices).map(|(field, index)| {
+            let how = self.how(branches[index], field).map_err(|why| format!("{}: {why}", field.name()))?;
+            Ok(Target { null: None, branch: Some(index as i64), how })
+        });
+        Some(targets.collect())
+    }
+
+    /// How values are written as a type that is no union.
+    fn how(&self, of: Id, column: &Field) -> Result<How, String> {
+        match (self.types.kind(of), column.data_type()) {
+            (_, DataType::Dictionary(_, values)) => {
+                self.how(of, &Field::new(column.name(), values.as_ref().clone(), column.is_nullable()))
+            }
+            (
+                Kind::Array(items),
+                DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _),
+            ) => {
+                let target = self.target(*items, item).map_err(|why| format!("[]: {why}"))?;
+                Ok(How::List(Box::new(target)))
+            }
+            (Kind::Map(values), DataType::Map(entries, _)) => match entries.data_type() {
+                DataType::Struct(fields) if fields.len() == 2 && is_text(fields[0].data_type()) => {
+                    let target = self.target(*values, &fields[1]).map_err(|why| format!("{{}}: {why}"))?;
+                    Ok(How::Map(Box::new(target)))
+                }
+                _ => Err("the keys of a map in Avro are strings: make the key a string".to_owned()),
+            },
+            (Kind::Record(record), DataType::Struct(fields)) => self.record(record, fields).map(How::Record),
+            (_, data_type) => {
+                let of = self.types.get(of);
+                leaf(of, data_type)
+                    .ok_or_else(|| format!("{} cannot be written as {}", type_name(data_type), of.label()))
+            }
+        }
+    }
+
+    fn record(&self, record: &Record, columns: &Fields) -> Result<Vec<Member>, String> {
+        let mut taken = vec![false; columns.len()];
+        let (mut members, mut refused) = (Vec::with_capacity(record.fields.len()), Vec::new());
+        for field in &record.fields {
+            let names = std::iter::once(&field.name).chain(&field.aliases);
+            let found = names.filter_map(|name| columns.find(name)).find(|(index, _)| !taken[*index]);
+            let member = match found {
+                Some((index, column)) => {
+                    taken[index] = true;
+                    self.target(field.of, column).map(|target| Member::Column(index, target))
+                }
+                None => match default_of(self.types, field) {
+                    Ok(Some(bytes)) => Ok(Member::Default(bytes)),
+                    Ok(None) => Err("no column has this name, and the schema no default".to_owned()),
+                    Err(why) => Err(why),
+                },
+            };
+            match member {
+                Ok(member) => members.push(member),
+                Err(why) => refused.push(format!("{}: {why}", field.name)),
+            }
+        }
+        for (column, _) in columns.iter().zip(taken).filter(|(_, taken)| !taken) {
+            refused.push(format!("{}: the record {} has no such field", column.name(), record.name.full));
+        }
+        if refused.is_empty() { Ok(members) } else { Err(refused.join("; ")) }
+    }
+}
+
+/// How a column is written as a type that is not made of others; `None` where it is not.
+fn leaf(of: &Type, column: &DataType) -> Option<How> {
+    use DataType::{FixedSizeBinary, Float16, Float32, Float64};
+    Some(match (&of.kind, of.logical, column) {
+        (Kind::Null, _, DataType::Null) => How::Null,
+        (Kind::Boolean, _, DataType::Boolean) => How::Boolean,
+        (Kind::Int | Kind::Long, logical, _) => {
+            let ratio = Meaning::of_column(column)?.to(Meaning::of_type(logical))?;
+            How::Whole { int: matches!(of.kind, Kind::Int), ratio }
+        }
+        (Kind::Float, _, Float16 | Float32) => How::Float,
+        (Kind::Double, _, Float16 | Float32 | Float64) => How::Double,
+        (Kind::Bytes, Some(Logical::Decimal { precision, scale }), _) => {
+            decimal(None, precision, scale, column)?
+        }
+        (Kind::Fixed(_, size), Some(Logical::Decimal { precision, scale }), _) => {
+            decimal(Some(*size), precision, scale, column)?
+        }
+        (Kind::String, Some(Logical::Uuid), _) if is_text(column) => How::Uuid { text: true },
+        (Kind::Fixed(..), Some(Logical::Uuid), _) if is_text(column) => How::Uuid { text: false },
+        (Kind::Enum(of), _, _) if is_text(column) => symbols(of),
+        (Kind::String | Kind::Bytes, _, _) if is_text(column) => How::Bytes,
+        (Kind::Bytes, _, FixedSizeBinary(_)) => How::Bytes,
+        (Kind::Bytes, _, _) if is_bytes(column) => How::Bytes,
+        (Kind::Fixed(_, size), _, FixedSizeBinary(width)) if usize::try_from(*width) == Ok(*size) => {
+            How::Fixed(*size)
+        }
+        (Kind::Fixed(_, size), _, _) if is_bytes(column) => How::Fixed(*size),
+        (Kind::Fixed(..), Some(Logical::Duration), DataType::Struct(fields)) => {
+            let same = |(field, name): (&std::sync::Arc<Field>, &str)| {
+                let whole = field.data_type().is_integer() && *field.data_type() != DataType::UInt64;
+                field.name() == name && whole && !field.is_nullable()
+            };
+            let fits = fields.len() == DURATION.len() && fields.iter().zip(DURATION).all(same);
+            fits.then_some(How::Duration)?
+        }
+        _ => return None,
+    })
+}
+
+fn decimal(size: Option<usize>, precision: u32, scale: u32, column: &DataType) -> Option<How> {
+    let has = match column {
+        DataType::Decimal32(_, scale)
+        | DataType::Decimal64(_, scale)
+        | DataType::Decimal128(_, scale)
+        | DataType::Decimal256(_, scale) => i32::from(*scale),
+        other if other.is_integer() => 0,
+        _ => return None,
+    };
+    let exponent = i32::try_from(scale).ok()?.checked_sub(has)?;
+    // More digits than a column has are no bound.
+    Some(How::Decimal(Decimal { exponent, precision: u8::try_from(precision).unwrap_or(u8::MAX), size }))
+}
+
+fn symbols(of: &Enum) -> How {
+    let all = of.symbols.iter().enumerate();
+    let mut symbols: Vec<_> = all.map(|(index, symbol)| (symbol.as_str().into(), index as i64)).collect();
+    symbols.sort();
+    How::Enum(symbols)
+}
+
+/// Whether a type is the one that a column is written as where it can be chosen.
+fn natural(of: &Type, column: &DataType) -> bool {
+    match column {
+        DataType::Dictionary(_, values) => natural(of, values),
+        DataType::Float64 => matches!(of.kind, Kind::Double),
+        DataType::Float16 | DataType::Float32 => matches!(of.kind, Kind::Float),
+        DataType::FixedSizeBinary(_) => matches!(of.kind, Kind::Fixed(..)),
+        column if is_text(column) => matches!(of.kind, Kind::String),
+        column if is_bytes(column) => matches!(of.kind, Kind::Bytes),
+        DataType::UInt32 | DataType::Int64 | DataType::UInt64 => matches!(of.kind, Kind::Long),
+        column if column.is_integer() => matches!(of.kind, Kind::Int),
+        _ => false,
+    }
+}
+
+fn is_bytes(column: &DataType) -> bool {
+    matches!(column, DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
+}
