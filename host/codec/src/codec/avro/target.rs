@@ -84,7 +84,8 @@ impl Targets<'_> {
         };
         let is_null = |branch: &Id| matches!(self.types.kind(*branch), Kind::Null);
         let null = branches.iter().position(is_null).map(|index| index as i64);
-        if let DataType::Struct(fields) = column.data_type()
+        // Of one branch that is a record the object is that record, even where its only field has the branch's name.
+        if let (DataType::Struct(fields), None) = (column.data_type(), self.types.optional(of))
             && let Some(members) = self.members(branches, fields)
         {
             return Ok(Target { null, branch: None, how: How::Union(members?) });
