@@ -39,6 +39,7 @@ pub struct Target {
 /// All of them.
 pub const TARGETS: &[Target] = &[
     Target { name: "json", run: json, cases: || cases::of(Codec::Json) },
+    Target { name: "avro", run: avro, cases: || cases::of(Codec::Avro) },
     Target { name: "protobuf", run: protobuf, cases: || cases::of(Codec::Protobuf) },
     Target { name: "json_schema", run: json_schema, cases: || cases::of(Codec::JsonSchema) },
     Target { name: "msgpack", run: msgpack, cases: || cases::of(Codec::MessagePack) },
@@ -77,6 +78,11 @@ fn run(name: &str, data: &[u8]) {
 pub fn json(data: &[u8]) {
     run("json", data);
     judges::json(&input::values(data));
+}
+
+/// Avro, by schemas given and schemas derived.
+pub fn avro(data: &[u8]) {
+    run("avro", data);
 }
 
 /// Protobuf, by schemas given and schemas derived.

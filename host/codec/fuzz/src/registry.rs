@@ -27,14 +27,17 @@ pub(crate) fn cases() -> Vec<Case> {
     let registries = Registries::new(&settings).unwrap_or_else(|why| panic!("the registry: {why:?}"));
     let json = schemas::JSON_SCHEMA.iter().map(|own| (Codec::JsonSchema, own));
     let protobuf = schemas::PROTOBUF.iter().map(|own| (Codec::Protobuf, own));
-    json.chain(protobuf).map(|(codec, own)| framed(codec, own, &registries)).collect()
+    let avro = schemas::AVRO.iter().map(|own| (Codec::Avro, own));
+    json.chain(protobuf).chain(avro).map(|(codec, own)| framed(codec, own, &registries)).collect()
 }
 
 fn framed(codec: Codec, own: &Own, registries: &Registries) -> Case {
     let name = format!("framed {}", own.name);
     let schema = Arc::new(RegisteredSchema::new(kind(codec), own.text));
     let registry = registries.get(NAME).unwrap_or_else(|why| panic!("{why}"));
-    let id = registry.register(own.name, &schema).unwrap_or_else(|why| panic!("{name}: {why}"));
+    let id = registry
+        .register(&format!("{} {}", codec.name(), own.name), &schema)
+        .unwrap_or_else(|why| panic!("{name}: {why}"));
     let columns = codec::columns(codec, &schema).unwrap_or_else(|why| panic!("{name}: {why}"));
     let decode = Decode {
         reader: Some(Arc::clone(&schema)),

@@ -95,6 +95,50 @@ pub(crate) const PROTOBUF: [Own; 3] = [
     },
 ];
 
+/// Avro: each type, logical or not, and unions of several.
+pub(crate) const AVRO: [Own; 2] = [
+    Own {
+        name: "event",
+        text: r#"{"type":"record","name":"Event","namespace":"fuzz","fields":[
+            {"name":"id","type":"long"},{"name":"user","type":["null","string"],"default":null},
+            {"name":"kind","type":{"type":"enum","name":"Kind","symbols":["A","B"],"default":"A"}},
+            {"name":"kinds","type":{"type":"array","items":["Kind","null"]}},
+            {"name":"many","type":["null","int","string",{"type":"record","name":"Pair","fields":[
+              {"name":"a","type":"int"},{"name":"b","type":["bytes","null"]}]},{"type":"array","items":"Pair"}]},
+            {"name":"pairs","type":{"type":"map","values":{"type":"array","items":"Pair"}}},
+            {"name":"nothing","type":"null"},{"name":"nulls","type":{"type":"array","items":"null"}},
+            {"name":"ok","type":"boolean"},{"name":"half","type":"float"},{"name":"whole","type":["double","null"]}]}"#,
+        rows: &[
+            r#"{"id":1,"user":"ann","kind":"B","kinds":["A",null],"many":{"Pair":{"a":1,"b":"AAE="}},
+                "pairs":{"x":[{"a":-1}],"y":[]},"nothing":null,"nulls":[null,null],"ok":true,"half":1.5,"whole":-0.0}"#,
+            r#"{"id":-64,"kind":"A","kinds":[],"many":{"string":""},"pairs":{},"nulls":[],"ok":false,"half":0}"#,
+            r#"{"id":64,"kind":"A","kinds":[],"many":{"array":[{"a":2,"b":""}]},"pairs":{},"nulls":[],"ok":false,"half":0}"#,
+        ],
+    },
+    Own {
+        name: "logical",
+        text: r#"{"type":"record","name":"Logical","fields":[
+            {"name":"short","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}},
+            {"name":"fixed","type":{"type":"fixed","name":"F","size":5,"logicalType":"decimal","precision":10,"scale":0}},
+            {"name":"wide","type":{"type":"bytes","logicalType":"decimal","precision":60,"scale":3}},
+            {"name":"uuid","type":{"type":"fixed","name":"U","size":16,"logicalType":"uuid"}},
+            {"name":"date","type":{"type":"int","logicalType":"date"}},
+            {"name":"time","type":{"type":"int","logicalType":"time-millis"}},
+            {"name":"time_us","type":{"type":"long","logicalType":"time-micros"}},
+            {"name":"at","type":{"type":"long","logicalType":"timestamp-millis"}},
+            {"name":"at_us","type":{"type":"long","logicalType":"timestamp-micros"}},
+            {"name":"at_ns","type":{"type":"long","logicalType":"timestamp-nanos"}},
+            {"name":"local","type":{"type":"long","logicalType":"local-timestamp-millis"}},
+            {"name":"span","type":{"type":"fixed","name":"D","size":12,"logicalType":"duration"}},
+            {"name":"raw","type":{"type":"fixed","name":"R","size":3}},
+            {"name":"bytes","type":"bytes"}]}"#,
+        rows: &[r#"{"short":"-1234567.89","fixed":"9999999999","wide":"-123456789012345678901234567890.125",
+                "uuid":"89791762-2336-4186-9674-299b90a802e2","date":"2024-02-29","time":"23:59:59.999",
+                "time_us":1,"at":"2024-05-01T12:00:00.123Z","at_us":-1,"at_ns":"2024-05-01T12:00:00.000000001Z",
+                "local":0,"span":{"months":1,"days":2,"millis":4294967295},"raw":"AAEC","bytes":""}"#],
+    },
+];
+
 /// JSON Schema: what says of values more than their type.
 pub(crate) const JSON_SCHEMA: [Own; 2] = [
     Own {

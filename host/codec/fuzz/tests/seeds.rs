@@ -68,6 +68,11 @@ fn json_holds() {
 }
 
 #[test]
+fn avro_holds() {
+    holds("avro");
+}
+
+#[test]
 fn protobuf_holds() {
     holds("protobuf");
 }
