@@ -2,9 +2,11 @@
 //! of any format.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, StructArray};
+use arrow::array::{Array, ArrayRef, RecordBatch, StructArray, UInt32Array};
+use arrow::compute;
 use arrow::datatypes::{DataType, Field, Schema};
 use sabot_codec::batch::RawRecords;
 use sabot_codec::codec::registry::Registries;
@@ -93,46 +95,47 @@ impl Case {
         let backwards: Vec<Value> = values.iter().rev().copied().collect();
         let run = self.run(&input::records(&backwards));
         let last = values.len() as u32 - 1;
-        for record in 0..=last {
-            let (one, other) =
-                (decoded.between(record, record + 1), run.between(last - record, last - record + 1));
-            let name = &self.name;
-            assert_eq!(one.rows, other.rows, "{name}: record {record} among others and alone");
-            assert_eq!(one.errors, other.errors, "{name}: record {record} among others and alone");
-        }
+        let rows = (0..=last).rev().flat_map(|record| decoded.rows_of(record));
+        let records: Vec<u32> = run.records.iter().map(|record| last - record).collect();
+        let mut errors = run.errors;
+        errors.reverse();
+        errors.iter_mut().for_each(|(index, ..)| *index = last - *index);
+        let name = &self.name;
+        assert!(
+            records.iter().rev().eq(&decoded.records),
+            "{name}: rows among others and alone: {records:?}"
+        );
+        assert_eq!(errors, decoded.errors, "{name}: errors alone and among others");
+        assert_eq!(run.rows.columns(), decoded.take(rows), "{name}: rows alone and among others");
     }
 
     /// Each record's key is decoded as it would be alone, and what is beside it changes no value.
     fn keys_are_decoded(&mut self, values: &[Value], decoded: &Run) {
         let keys: Vec<Value> = (0..values.len()).map(|record| input::key_of(values, record)).collect();
-        let keys = self.checked(&input::records(&keys), |case| &mut case.key);
-        let raw = input::keyed(values);
-        let run = self.checked(&raw, |case| &mut case.keyed);
-        for record in 0..values.len() {
-            let (name, one) = (&self.name, |run: &Run| run.between(record as u32, record as u32 + 1));
-            let (run, decoded, key) = (one(&run), one(decoded), one(&keys));
-            let has_key = raw.key(record).is_some();
-            let refused = !decoded.errors.is_empty() || (has_key && !key.errors.is_empty());
-            assert_eq!(!run.errors.is_empty(), refused, "{name}: record {record} with a key");
-            if refused {
-                continue;
-            }
-            let columns = decoded.rows.num_columns();
-            assert_eq!(
-                run.rows.columns()[..columns],
-                *decoded.rows.columns(),
-                "{name}: record {record} with a key"
-            );
-            let expected: ArrayRef = match run.rows.column(columns).data_type() {
-                DataType::Struct(_) => Arc::new(StructArray::from(key.rows)),
-                _ => Arc::clone(key.rows.column(0)),
-            };
-            for row in 0..run.rows.num_rows() {
-                let found = run.rows.column(columns).slice(row, 1);
-                let same = if has_key { *found == *expected } else { found.is_null(0) };
-                assert!(same, "{name}: the key of record {record}: {found:?} and alone {expected:?}");
-            }
-        }
+        let alone = self.checked(&input::records(&keys), |case| &mut case.key);
+        let run = self.checked(&input::keyed(values), |case| &mut case.keyed);
+        let name = &self.name;
+        let refused = |record: &u32| {
+            decoded.is_error(*record) || (keys[*record as usize].is_some() && alone.is_error(*record))
+        };
+        let (errors, kept): (Vec<u32>, Vec<u32>) = (0..values.len() as u32).partition(refused);
+        assert!(
+            run.errors.iter().map(|(index, ..)| index).eq(&errors),
+            "{name}: {errors:?} are none with keys"
+        );
+        let rows = kept.iter().flat_map(|record| decoded.rows_of(*record));
+        let columns = decoded.rows.num_columns();
+        assert_eq!(run.rows.columns()[..columns], decoded.take(rows), "{name}: rows with keys and without");
+        let key = run.records.iter().map(|record| {
+            let row = keys[*record as usize].and_then(|_| alone.rows_of(*record).next());
+            row.map(|row| row as u32)
+        });
+        let column: ArrayRef = match run.rows.column(columns).data_type() {
+            DataType::Struct(_) => Arc::new(StructArray::from(alone.rows.clone())),
+            _ => Arc::clone(alone.rows.column(0)),
+        };
+        let expected = compute::take(&column, &UInt32Array::from_iter(key), None).expect("rows of the keys");
+        assert_eq!(run.rows.column(columns), &expected, "{name}: keys beside values and alone");
     }
 
     /// What decoded is encoded, and decodes to the same rows.
@@ -194,6 +197,23 @@ struct Run {
 }
 
 impl Run {
+    /// The rows of a record.
+    fn rows_of(&self, record: u32) -> Range<usize> {
+        let begin = self.records.partition_point(|other| *other < record);
+        begin..self.records.partition_point(|other| *other <= record)
+    }
+
+    fn is_error(&self, record: u32) -> bool {
+        self.errors.binary_search_by_key(&record, |(index, ..)| *index).is_ok()
+    }
+
+    /// The columns with some rows in some order.
+    fn take(&self, rows: impl Iterator<Item = usize>) -> Vec<ArrayRef> {
+        let rows: UInt32Array = rows.map(|row| row as u32).collect();
+        let take = |column: &ArrayRef| compute::take(column, &rows, None).expect("rows of this very batch");
+        self.rows.columns().iter().map(take).collect()
+    }
+
     /// What came of the records from one to before another.
     fn between(&self, from: u32, to: u32) -> Run {
         let begin = self.records.partition_point(|record| *record < from);
