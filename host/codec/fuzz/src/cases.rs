@@ -9,7 +9,7 @@ use sabot_codec::codec::{self, Codec, Decode, Encode, RegisteredSchema, SchemaKi
 
 use crate::case::Case;
 use crate::columns::{self, Columns};
-use crate::schemas::{self, Own};
+use crate::given::{self, Own};
 
 /// The cases of a codec.
 pub(crate) fn of(codec: Codec) -> Vec<Case> {
@@ -23,16 +23,16 @@ pub(crate) fn of(codec: Codec) -> Vec<Case> {
         Codec::Json | Codec::Arrow => plain(codec, columns::all(), &[Encode::plain(codec)]),
         Codec::Protobuf => {
             let derived = vec![columns::flat(), columns::numbers(), columns::times()];
-            given(codec, &schemas::PROTOBUF).into_iter().chain(self::derived(codec, derived)).collect()
+            given(codec, &given::PROTOBUF).into_iter().chain(self::derived(codec, derived)).collect()
         }
         Codec::JsonSchema => {
             let derived = derived(codec, columns::all());
-            given(codec, &schemas::JSON_SCHEMA).into_iter().chain(derived).collect()
+            given(codec, &given::JSON_SCHEMA).into_iter().chain(derived).collect()
         }
         Codec::Avro => {
             // Not every name is one in Avro.
             let named = columns::all().into_iter().filter(|columns| columns.name != "texts");
-            given(codec, &schemas::AVRO).into_iter().chain(derived(codec, named.collect())).collect()
+            given(codec, &given::AVRO).into_iter().chain(derived(codec, named.collect())).collect()
         }
     }
 }

@@ -12,6 +12,7 @@
 mod case;
 mod cases;
 mod columns;
+mod given;
 mod infer;
 mod input;
 mod judges;
@@ -48,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "arrow", run: arrow, cases: || cases::of(Codec::Arrow) },
     Target { name: "wire", run: wire, cases: registry::cases },
     Target { name: "infer", run: infer, cases: Vec::new },
+    Target { name: "schemas", run: schemas, cases: Vec::new },
 ];
 
 impl Target {
@@ -125,4 +127,9 @@ pub fn wire(data: &[u8]) {
 /// Columns inferred from a sample.
 pub fn infer(data: &[u8]) {
     infer::must_hold(&input::values(data));
+}
+
+/// Schemas of any text, and values read by them.
+pub fn schemas(data: &[u8]) {
+    schemas::must_hold(&input::values(data));
 }

@@ -10,7 +10,7 @@ use sabot_test_registry::TestRegistry;
 use crate::case::Case;
 use crate::cases::kind;
 use crate::columns;
-use crate::schemas::{self, Own};
+use crate::given::{self, Own};
 
 const NAME: &str = "default";
 /// Whoever waits that long on a busy machine has not been given up on.
@@ -25,9 +25,9 @@ pub(crate) fn cases() -> Vec<Case> {
     let settings = Settings { urls: vec![SERVER.url()], timeout_ms: TIMEOUT_MS, ..Settings::default() };
     let settings = BTreeMap::from([(NAME.to_owned(), settings)]);
     let registries = Registries::new(&settings).unwrap_or_else(|why| panic!("the registry: {why:?}"));
-    let json = schemas::JSON_SCHEMA.iter().map(|own| (Codec::JsonSchema, own));
-    let protobuf = schemas::PROTOBUF.iter().map(|own| (Codec::Protobuf, own));
-    let avro = schemas::AVRO.iter().map(|own| (Codec::Avro, own));
+    let json = given::JSON_SCHEMA.iter().map(|own| (Codec::JsonSchema, own));
+    let protobuf = given::PROTOBUF.iter().map(|own| (Codec::Protobuf, own));
+    let avro = given::AVRO.iter().map(|own| (Codec::Avro, own));
     json.chain(protobuf).chain(avro).map(|(codec, own)| framed(codec, own, &registries)).collect()
 }
 
