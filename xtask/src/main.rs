@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo`, `test`, `bench`, `guests`, `kafka`, `setup`.
+//! The project's own commands: `cargo xtask demo`, `test`, `bench`, `fuzz`, `guests`, `kafka`, `setup`.
 //!
 //! This file only reads the command line; each command has a file of its own. The crate uses nothing but
 //! the standard library, so that it compiles in seconds on a machine where nothing is set up yet, and it
@@ -6,6 +6,7 @@
 
 mod bench;
 mod demo;
+mod fuzz;
 mod guests;
 mod kafka;
 mod paths;
@@ -28,6 +29,8 @@ Commands:
   test [quick]          formatting, lints, layout rules, unit, integration, guest and doc tests;
                         `quick` leaves out what needs a server
   bench [NAME [...]]    run the benches (all of them, or one; further arguments go to it)
+  fuzz [NAME] [SECONDS] look for bytes that a codec does not survive: all fuzz targets, or one, for 60 seconds
+                        each
   guests                build every guest component
   kafka start|stop      a real Kafka for tests, on a free port of the loopback interface; a further word
                         names one of several
@@ -64,7 +67,9 @@ fn dispatch(words: &[&str]) -> process::Result {
         _ => words.iter().any(|word| matches!(*word, "-h" | "--help")),
     };
     match words {
-        [] => Err(Failure::Usage("a command is missing: demo, test, bench, guests, kafka or setup".into())),
+        [] => Err(Failure::Usage(
+            "a command is missing: demo, test, bench, fuzz, guests, kafka or setup".into(),
+        )),
         words if own_help || words == ["help"] => {
             print!("{HELP}");
             Ok(())
@@ -74,6 +79,7 @@ fn dispatch(words: &[&str]) -> process::Result {
         ["test", "quick"] => test::run(test::Scope::Quick),
         ["bench"] => bench::run(None, &[]),
         ["bench", name, arguments @ ..] if !name.starts_with('-') => bench::run(Some(name), arguments),
+        ["fuzz", words @ ..] => fuzz::run(words),
         ["guests"] => guests::run(),
         ["kafka", "start"] => kafka::start_command("main"),
         ["kafka", "start", name] => kafka::start_command(name),

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, StructArray, UInt32Array};
+use arrow::array::{
+    Array, ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StructArray, UInt32Array,
+};
 use arrow::compute;
 use arrow::datatypes::{Schema, SchemaRef};
 
@@ -207,26 +209,26 @@ impl Keys {
         if self.errors.is_empty() {
             return;
         }
-        let failed = |record: u32| self.errors.iter().any(|error| error.index == record);
+        let failed = |record: u32| self.errors.binary_search_by_key(&record, |error| error.index).is_ok();
         let records: Vec<u32> = match decoded.records.take() {
             Some(records) => records,
             None => (0..decoded.rows.num_rows() as u32).collect(),
         };
-        let kept: UInt32Array =
-            (0..records.len() as u32).filter(|row| !failed(records[*row as usize])).collect();
-        decoded.rows = compute::take_record_batch(&decoded.rows, &kept).expect("rows of this very batch");
-        decoded.records = Some(kept.values().iter().map(|row| records[*row as usize]).collect());
-        for error in &self.errors {
-            if !decoded.errors.iter().any(|other| other.index == error.index) {
-                decoded.errors.push(error.clone());
-            }
-        }
+        let kept: Vec<bool> = records.iter().map(|record| !failed(*record)).collect();
+        decoded.rows = compute::filter_record_batch(&decoded.rows, &BooleanArray::from(kept))
+            .expect("one mark for each row");
+        decoded.records = Some(records.into_iter().filter(|record| !failed(*record)).collect());
+        decoded.errors.extend(self.errors.iter().cloned());
+        // Stable: of a value and its key that both failed the value is told.
         decoded.errors.sort_by_key(|error| error.index);
+        decoded.errors.dedup_by_key(|error| error.index);
     }
 
     fn column(&self, records: &[u32]) -> ArrayRef {
         let rows: UInt32Array = records.iter().map(|record| self.rows[*record as usize]).collect();
-        if rows.null_count() == 0 && rows.len() == self.column.len() {
+        // A record may be several rows, so as many rows as keys need not be the same.
+        let same = |(row, key): (usize, Option<u32>)| key == Some(row as u32);
+        if rows.len() == self.column.len() && rows.iter().enumerate().all(same) {
             return Arc::clone(&self.column);
         }
         compute::take(&self.column, &rows, None).expect("rows of this very column")

@@ -3,9 +3,9 @@
 //!
 //! - Whole numbers are int64 (uint64 where one is beyond it), numbers with a fraction or an exponent float64, both
 //!   together float64. Text is text: whether it is a time is the user's to say; MessagePack's timestamps are
-//!   timestamps in nanoseconds, UTC.
+//!   timestamps in nanoseconds, UTC, its other extensions objects of their type and bytes.
 //! - Objects are structs of all keys seen, arrays lists of what their items agree on. Every column may be null.
-//! - A column that was null or empty everywhere is text.
+//! - What was null everywhere is text; an object that never had a key is a map of text.
 //! - What disagrees is an error that names the column and both kinds: no value is read as something it is not.
 
 mod value;
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
 use self::value::Value;
+use super::msgpack;
 use super::problem::quote;
 use super::settings::Codec;
 use crate::batch::RawRecords;
@@ -41,6 +42,7 @@ enum Kind {
     Text,
     Bytes,
     Time,
+    Extension,
     List(Box<Kind>),
     Object(Object),
 }
@@ -129,6 +131,7 @@ impl Kind {
             | (Kind::Text, Value::Text)
             | (Kind::Bytes, Value::Bytes)
             | (Kind::Time, Value::Time)
+            | (Kind::Extension, Value::Extension)
             | (Kind::Float, Value::Float | Value::Integer { .. }) => {}
             (Kind::Integer { .. }, Value::Float) => *self = Kind::Float,
             (Kind::Integer { large, negative }, Value::Integer { large: l, negative: n }) => {
@@ -164,6 +167,7 @@ impl Kind {
             Value::Text => Kind::Text,
             Value::Bytes => Kind::Bytes,
             Value::Time => Kind::Time,
+            Value::Extension => Kind::Extension,
             Value::List(_) => Kind::List(Box::default()),
             Value::Object(_) => Kind::Object(Object::default()),
         }
@@ -177,6 +181,7 @@ impl Kind {
             Kind::Text => "text",
             Kind::Bytes => "bytes",
             Kind::Time => "a timestamp",
+            Kind::Extension => "an extension",
             Kind::List(_) => "an array",
             Kind::Object(_) => "an object",
         }
@@ -191,12 +196,20 @@ impl Kind {
             Kind::Float => DataType::Float64,
             Kind::Bytes => DataType::Binary,
             Kind::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
+            Kind::Extension => DataType::Struct(msgpack::extension_fields()),
             Kind::List(of) => DataType::List(Arc::new(Field::new("item", of.into_type(), true))),
-            // An object without a key has no fields to be a struct of.
-            Kind::Object(of) if of.fields.is_empty() => DataType::Utf8,
+            // An object without a key has no fields to be a struct of, and may be one of any keys.
+            Kind::Object(of) if of.fields.is_empty() => map_of_text(),
             Kind::Object(of) => DataType::Struct(of.into_fields()),
         }
     }
+}
+
+fn map_of_text() -> DataType {
+    let [key, value] = [("keys", false), ("values", true)]
+        .map(|(name, nullable)| Field::new(name, DataType::Utf8, nullable));
+    let entries = DataType::Struct(vec![key, value].into());
+    DataType::Map(Arc::new(Field::new("entries", entries, false)), false)
 }
 
 #[cfg(test)]
@@ -229,6 +242,12 @@ mod tests {
     }
 
     #[test]
+    fn an_object_without_keys_is_a_map() {
+        insta::assert_snapshot!(json(&[r#"{"o":{},"l":[{}]}"#]).unwrap(), @r#"1 of 1: o: Map("entries": non-null Struct("keys": non-null Utf8, "values": Utf8), unsorted), l: List(Map("entries": non-null Struct("keys": non-null Utf8, "values": Utf8), unsorted))"#);
+        insta::assert_snapshot!(json(&[r#"{"o":{}}"#, r#"{"o":{"x":1}}"#]).unwrap(), @r#"2 of 2: o: Struct("x": Int64)"#);
+    }
+
+    #[test]
     fn what_disagrees_is_named() {
         insta::assert_snapshot!(json(&[r#"{"o":{"a b":[1]}}"#, r#"{"o":{"a b":["x"]}}"#]).unwrap_err(), @"o.a b[] is a number in one record and text in another: declare the columns");
         insta::assert_snapshot!(json(&[]).unwrap_err(), @"there is no record to infer columns from: write some first, or declare them");
@@ -247,6 +266,7 @@ mod tests {
     #[test]
     fn message_pack_brings_its_own_kinds() {
         let record = b"\x84\xa1t\xd6\xff\0\0\0\x01\xa1b\xc4\x01x\xa1n\xff\xa1l\x91\xcb\x3f\xf0\0\0\0\0\0\0";
+        insta::assert_snapshot!(inferred(Codec::MessagePack, &[b"\x81\xa1e\xd4\x05x"]).unwrap(), @r#"1 of 1: e: Struct("ext_type": non-null Int8, "ext_data": non-null Binary)"#);
         insta::assert_snapshot!(inferred(Codec::MessagePack, &[record, b"\x84\xa1"]).unwrap(), @r#"1 of 2: t: Timestamp(ns, "UTC"), b: Binary, n: Int64, l: List(Float64)"#);
     }
 }

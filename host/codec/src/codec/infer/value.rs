@@ -14,11 +14,16 @@ const TIMESTAMP: i8 = -1;
 pub(super) enum Value {
     Null,
     Boolean,
-    Integer { large: bool, negative: bool },
+    Integer {
+        large: bool,
+        negative: bool,
+    },
     Float,
     Text,
     Bytes,
     Time,
+    /// Any other extension of MessagePack.
+    Extension,
     List(Vec<Value>),
     Object(Vec<(String, Value)>),
 }
@@ -140,5 +145,5 @@ fn object(rest: &mut &[u8], len: usize, depth: usize) -> Option<Value> {
 fn extension(rest: &mut &[u8], len: usize) -> Option<Value> {
     let of = take(rest, 1)?[0] as i8;
     take(rest, len)?;
-    Some(if of == TIMESTAMP { Value::Time } else { Value::Bytes })
+    Some(if of == TIMESTAMP { Value::Time } else { Value::Extension })
 }

@@ -47,9 +47,9 @@ impl JsonSchemaEncoder {
         let Some(writer) = &self.writer else { return };
         let mut refused = Vec::new();
         for row in 0..rows.num_rows() {
-            // A row that has failed already is empty, and JSON never is.
-            if !out.row(row).is_empty()
-                && let Err(problem) = check_row(writer, out.row(row))
+            // A row that has failed already has not even what every row begins with.
+            if let Some(text @ [_, ..]) = out.row(row).get(out.prefix.len()..)
+                && let Err(problem) = check_row(writer, text)
             {
                 refused.push(problem.of_record(row as u32));
             }

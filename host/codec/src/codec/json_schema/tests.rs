@@ -514,6 +514,17 @@ fn rows_are_written_as_the_schema_wants_them_and_checked() {
 }
 
 #[test]
+fn rows_that_begin_with_an_id_are_checked_without_it() {
+    let writer = Some(Arc::new(object(r#""n": {"type":["integer","null"],"minimum":1}"#)));
+    let rows = batch(vec![("n", Arc::new(Int64Array::from(vec![1, 0, 2])))]);
+    let encode = Encode { writer, schema_id: Some(7), ..Encode::plain(Codec::JsonSchema) };
+    let encoded = trip::encode(&encode, &rows);
+    assert_eq!(encoded.row(0), b"\0\0\0\0\x07{\"n\":1}");
+    assert_eq!((encoded.row(1), encoded.row(2)), (&b""[..], &b"\0\0\0\0\x07{\"n\":2}"[..]));
+    insta::assert_snapshot!(errors(&encoded.errors), @"1 schema-violation: n: 0 is less than the minimum of 1");
+}
+
+#[test]
 fn columns_that_cannot_fit_the_schema_are_said_at_once() {
     let columns = rows().schema();
     let refused = |writer: &RegisteredSchema| encoder(&columns, Some(writer)).err().unwrap();
@@ -558,7 +569,7 @@ fn nulls_and_timestamps_within_nested_columns() {
     );
     let encoded = encode(&rows, Some(&writer));
     insta::assert_snapshot!(lines(&encoded), @r#"{"list":[{"t":"00:00:01Z"},{"a":1},{}]}"#);
-    insta::assert_snapshot!(errors(&encoded.errors), @"");
+    insta::assert_snapshot!(errors(&encoded.errors), @"1 schema-violation: n: 0 is less than the minimum of 1");
 }
 
 #[test]

@@ -34,6 +34,8 @@ mod trip_tests;
 mod value;
 mod write;
 
+use arrow::datatypes::{DataType, Field, Fields};
+
 pub use decode::MsgpackReader;
 pub use encode::MsgpackEncoder;
 
@@ -42,3 +44,9 @@ const TIMESTAMP: i8 = -1;
 
 /// The columns of an object that stands for an extension: its type and its bytes.
 const EXTENSION: [&str; 2] = ["ext_type", "ext_data"];
+
+/// The columns of an object that takes any extension.
+pub(crate) fn extension_fields() -> Fields {
+    let [kind, contents] = EXTENSION;
+    vec![Field::new(kind, DataType::Int8, false), Field::new(contents, DataType::Binary, false)].into()
+}
