@@ -6,9 +6,12 @@ use std::fmt;
 
 use super::native::MockCluster;
 
-/// How long a fetch waits for records: short, as nothing ends the wait early, and not so short that idle consumers
-/// would be busy asking.
+/// How long a fetch waits for records. This broker does not answer when records come but when the wait is over, so
+/// what suits a real one would be the rhythm in which records come; much less would keep idle consumers busy.
 const FETCH_WAIT_MS: u32 = 10;
+/// When a member is missed. A pipeline that is stopped and started again waits for this less a second: the group of
+/// this broker does not notice that its only member has left and waits for it.
+const SESSION_MS: u32 = 3_000;
 
 /// A Kafka broker in this process, on a free port of the loopback, until it is dropped.
 pub struct EmbeddedBroker {
@@ -31,11 +34,13 @@ impl EmbeddedBroker {
 
     /// How clients reach it.
     pub(super) fn properties(&self) -> BTreeMap<String, String> {
-        let servers = ("bootstrap.servers".to_owned(), self.bootstrap.clone());
-        // It does not answer a fetch when records come but when the fetch has waited long enough: what is asked
-        // of a real broker would be the rhythm in which records come.
-        let wait = ("fetch.wait.max.ms".to_owned(), FETCH_WAIT_MS.to_string());
-        BTreeMap::from([servers, wait])
+        let properties = [
+            ("bootstrap.servers", self.bootstrap.clone()),
+            ("fetch.wait.max.ms", FETCH_WAIT_MS.to_string()),
+            ("session.timeout.ms", SESSION_MS.to_string()),
+            ("heartbeat.interval.ms", (SESSION_MS / 6).to_string()),
+        ];
+        properties.map(|(name, value)| (name.to_owned(), value)).into()
     }
 
     /// Makes a topic; one that is there stays as it is.

@@ -58,7 +58,10 @@ pub(super) fn consumer(
     let mut tuned = common();
     tuned.extend([
         ("isolation.level", "read_committed".into()),
-        // A host that dies is missed after this long, and others take over.
+        // A host that dies without a word is missed after this long, and others take over, or itself once it is
+        // back. Less would take a short trouble of the network for a death. A static member (`group.instance.id`)
+        // would be back at once, but it does not leave when it is stopped either: each time a pipeline moves to
+        // another host, or a host goes for good, its partitions would lie for this long.
         ("session.timeout.ms", "10000".into()),
         ("heartbeat.interval.ms", "1000".into()),
         // One fetch at a time goes to a broker: a partition with room waits for one that asked for an idle
