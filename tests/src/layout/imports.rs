@@ -40,6 +40,7 @@ const MODULES: &[(&str, &[&str])] = &[
         "control",
         &[
             "batch",
+            "codec",
             "config",
             "spec",
             "supervise",

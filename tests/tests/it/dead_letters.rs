@@ -54,12 +54,12 @@ fn pipeline(name: &str, from: &Topic, steps: Value, last: &str, to: &Topic) -> V
     })
 }
 
-/// Everything read so far is done and its outputs and letters are out.
-fn wait_until_done(http: &Http, name: &str) -> Value {
+/// Everything that is in `from` at this moment is done, and its outputs and letters are out.
+fn wait_until_done(http: &Http, name: &str, from: &Topic) -> Value {
+    wait_until_read(http, name, from);
     wait(http, name, "done", |status| {
         let partitions = status["sources"][0]["partitions"].as_array().unwrap();
-        let done = |p: &Value| p["lag"] == 0 && p["committed"] == p["position"];
-        status["state"] == "running" && !partitions.is_empty() && partitions.iter().all(done)
+        status["state"] == "running" && partitions.iter().all(|p| p["committed"] == p["position"])
     })
 }
 
@@ -115,7 +115,7 @@ fn letters_of_every_kind_are_shown_whole_and_run_again_exactly_once_more_where_t
     from.produce((0..100).map(order));
     from.produce_records([bad, Record::new(0, "{oops"), Record::new(0, "{\"id\":\"901\"}")]);
     from.produce((100..200).map(order));
-    wait_until_done(&http, &name);
+    wait_until_done(&http, &name, &from);
     assert_eq!(ids(&to), once((0..200).filter(|id| ![4, 7].contains(id))));
     assert_eq!(
         counts(&http, &name),
@@ -145,7 +145,7 @@ fn letters_of_every_kind_are_shown_whole_and_run_again_exactly_once_more_where_t
     host.kill();
     host.restart();
     let http = host.http();
-    wait_until_done(&http, &name);
+    wait_until_done(&http, &name, &from);
     assert_eq!(letters(&http, &name, "step=check").len() + letters(&http, &name, "step=work").len(), 0);
 
     // A decoder that takes what the one before did not.
@@ -230,7 +230,7 @@ fn a_replay_that_is_killed_is_finished_by_another_and_loses_no_letter() {
     spec["errors"] = json!({ "max_share": 1 });
     from.produce((0..MANY).map(order));
     apply(&host.http(), &spec);
-    wait_until_done(&host.http(), &name);
+    wait_until_done(&host.http(), &name, &from);
     assert_eq!(counts(&host.http(), &name)[0]["count"], MANY / 2);
     spec["steps"]["divide"]["select"][1] = json!("100 / (1 + id % 2) as x");
     apply(&host.http(), &spec);
@@ -245,7 +245,7 @@ fn a_replay_that_is_killed_is_finished_by_another_and_loses_no_letter() {
     assert!(asked.join().unwrap().is_err(), "it was killed while it ran letters again");
     host.restart();
     let http = host.http();
-    wait_until_done(&http, &name);
+    wait_until_done(&http, &name, &from);
     let left = counts(&http, &name)[0]["count"].as_u64().unwrap();
     assert!(left > 0 && left < MANY as u64 / 2, "{left} are left");
     assert_eq!(replay(&http, &name, json!({ "step": "divide" })), through(left));
@@ -279,7 +279,7 @@ fn rows_that_may_pass_are_tried_again_beside_the_others_and_set_aside_in_the_end
         started.elapsed() > Duration::from_secs(3) || committed(&status).as_i64().unwrap_or(0) <= 4,
         "{status:#}"
     );
-    wait_until_done(&http, &name);
+    wait_until_done(&http, &name, &from);
     let letter = &letters(&http, &name, "")[0];
     assert_eq!((&letter["code"], &letter["attempts"]), (&json!("later"), &json!(5)));
     assert_eq!(ids(&to), once((0..100).filter(|id| *id != 4)));
@@ -287,17 +287,17 @@ fn rows_that_may_pass_are_tried_again_beside_the_others_and_set_aside_in_the_end
     // With more patience the row waits for the version that takes it, also over a stop.
     spec["steps"]["work"]["on_error"]["retry"]["attempts"] = json!(100);
     apply(&http, &spec);
-    wait_until_done(&http, &name);
+    wait_until_done(&http, &name, &from);
     from.produce([order(4), order(200)]);
     wait_for_count(&to, 100);
-    let status = wait(&http, &name, "waiting", |status| status["sources"][0]["partitions"][0]["lag"] == 0);
+    let status = wait_until_read(&http, &name, &from);
     assert_eq!((committed(&status), &status["dead_letters"]), (json!(100), &json!(0)));
     swap(&http, &name, "work", "ok");
-    wait_until_done(&http, &name);
+    wait_until_done(&http, &name, &from);
     assert_eq!(ids(&to)[&4], 1);
     swap(&http, &name, "work", "retry-on-value");
     from.produce([order(4)]);
-    wait(&http, &name, "waiting", |status| status["sources"][0]["partitions"][0]["lag"] == 0);
+    wait_until_read(&http, &name, &from);
     swap(&http, &name, "work", "ok");
     http.post(&format!("/v1/pipelines/{name}/stop"), &json!({})).expect(200);
     assert_eq!(ids(&to)[&4], 2, "what waits gets through before the pipeline stops");
@@ -339,7 +339,7 @@ fn a_pipeline_in_which_most_records_fail_stops_and_says_why() {
     from.produce([order(501)]);
     spec["errors"] = json!({ "max_share": 1 });
     apply(&http, &spec);
-    wait_until_done(&http, &name);
+    wait_until_done(&http, &name, &from);
     assert_eq!(ids(&to), once((0..500).chain([501])));
 }
 
@@ -366,7 +366,7 @@ fn a_version_on_trial_that_refuses_most_rows_is_taken_back() {
     let swap = &status["steps"][0]["component"]["last_swap"];
     assert!(swap["reason"].as_str().unwrap().contains("`refused` ("), "{swap:#}");
     from.produce((0..5_000).map(|_| order(4)));
-    let status = wait_until_done(&http, &name);
+    let status = wait_until_done(&http, &name, &from);
     assert_eq!(status["restarts"], 0);
     let dead = status["dead_letters"].as_u64().unwrap();
     assert!(dead >= 1_000, "{dead}");
@@ -389,7 +389,7 @@ fn letters_in_a_topic_are_listed_shown_and_run_again() {
     apply(&http, &spec);
     from.produce((0..10).map(order));
     from.produce((0..5).map(|_| "{oops"));
-    wait_until_done(&http, &name);
+    wait_until_done(&http, &name, &from);
     let record = dead.read_all().into_iter().find(|r| r.value.as_deref() == Some(b"{\"id\":4}")).unwrap();
     let header =
         |name: &str| record.headers.iter().find(|(n, _)| n == name).and_then(|(_, v)| v.clone()).unwrap();
@@ -407,7 +407,7 @@ fn letters_in_a_topic_are_listed_shown_and_run_again() {
     host.kill();
     host.restart();
     let http = host.http();
-    wait_until_done(&http, &name);
+    wait_until_done(&http, &name, &from);
     assert_eq!(letters(&http, &name, "step=work").len(), 0, "the mark outlives the host");
     assert_eq!(replay(&http, &name, json!({ "all": true })), (json!(0), json!(5), 0));
     let again = letters(&http, &name, "");
@@ -434,7 +434,7 @@ fn a_letter_of_a_step_behind_a_union_goes_in_there() {
         json!({ "retry": { "attempts": 2, "backoff": "300ms", "then": "dead_letter" } });
     apply(&http, &spec);
     from.produce((0..1_000).map(order));
-    wait_until_done(&http, &name);
+    wait_until_done(&http, &name, &from);
     assert_eq!(letters(&http, &name, "")[0]["attempts"], 3);
     assert_eq!(replay(&http, &name, json!({ "all": true })), (json!(0), json!(1), 0));
     assert_eq!(letters(&http, &name, "")[0]["attempts"], 6);
