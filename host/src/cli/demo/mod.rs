@@ -164,9 +164,22 @@ fn upload(api: &Api, components: &Path) -> Result<[String; 3], String> {
 
 fn swap(api: &Api, from: &str, to: &str) -> Result<Swap, String> {
     let at = Instant::now();
-    let swapped = api.swap("fraud", "score", to)?;
-    let pause_ms = swapped["pause_ms"].as_f64().unwrap_or(f64::NAN);
-    say(&format!("swapped {from} for {to}: revision {}, pause {pause_ms:.2} ms", swapped["revision"]));
+    let pause_ms = match api.swap("fraud", "score", to) {
+        Ok(swapped) => {
+            let pause_ms = swapped["pause_ms"].as_f64().unwrap_or(f64::NAN);
+            say(&format!(
+                "swapped {from} for {to}: revision {}, pause {pause_ms:.2} ms",
+                swapped["revision"]
+            ));
+            pause_ms
+        }
+        // It failed in one task before all the others had it: then the answer says so already.
+        Err(answer) if answer.contains("was taken back") => {
+            say(&format!("{to} was refused while it took the place of {from}"));
+            0.0
+        }
+        Err(answer) => return Err(answer),
+    };
     Ok(Swap { from: from.to_owned(), to: to.to_owned(), at, pause_ms })
 }
 
