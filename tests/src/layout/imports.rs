@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn every_way_to_import_is_seen() {
-        let expected = ["2: `spec` uses `runtime`; it may use nothing of the host"];
+        let expected = ["2: `spec` uses `runtime`; it may use codec"];
         for code in [
             "use crate::runtime::Task;",
             "use crate::{runtime};",
