@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use sabot::config::{Config, Connection};
+use sabot::config::{Config, Connection, Limits};
 use sabot::control::Host;
 use sabot::control::api::{PipelineState, PipelineStatus};
 
@@ -25,6 +25,8 @@ impl BenchHost {
         let config = Config {
             data_dir: folder.path().to_owned(),
             connections: BTreeMap::from([("default".to_owned(), Connection { properties })]),
+            // `many` asks how many there can be.
+            limits: Limits { pipelines: 10_000, ..Limits::default() },
             ..Config::default()
         };
         Ok(BenchHost { host: Host::open(&config)?, _folder: folder })
