@@ -41,7 +41,7 @@ fn main() -> Result<(), Failed> {
         "name: swapped\nsources:\n  orders:\n    kafka: {{ topic: {input}, start: earliest }}\n    decode: {{ codec: json, schema: \
          {{ id: int64, user: string, amount: float64 }} }}\nsteps:\n  score: {{ from: orders, wasm: \"{}\", \
          probation: {{ batches: 1, time: 10ms }} }}\nsinks:\n  out:\n    from: score\n    kafka: {{ topic: {output}, \
-         key: [user], linger: 0ms }}\n    encode: {{ codec: json }}\n",
+         key: [user], linger: 1ms }}\n    encode: {{ codec: json }}\n",
         versions[0]
     ))?;
     let stop = Arc::new(AtomicBool::new(false));
