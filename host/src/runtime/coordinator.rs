@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Select, Sender, bounded};
 
 use super::assembly::Job;
 use super::life::{Life, State};
@@ -19,8 +19,11 @@ use crate::connector::{Commit, ConnectorError, DeadLetter, Group, GroupEvent, Pa
 use crate::operator::Halt;
 use crate::supervise::{Failures, RestartPolicy};
 
-/// How long the coordinator waits for its tasks before it looks after its groups again.
-const TURN: Duration = Duration::from_millis(10);
+/// How long the coordinator waits for its tasks before it looks after its groups again. A host has a thousand of
+/// these threads: each turn costs, and what matters wakes it.
+const TURN: Duration = Duration::from_millis(100);
+/// How long it waits for its groups while no tasks run.
+const JOIN_TURN: Duration = Duration::from_millis(10);
 /// How long a commit that must be sure is tried again.
 const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
 /// Time between barriers while somebody waits for replayed letters.
@@ -239,7 +242,8 @@ impl Coordinator {
                 }
                 continue;
             };
-            match at_work.next(TURN) {
+            self.rest(at_work, barrier_at);
+            match at_work.next(Duration::ZERO) {
                 None => {}
                 Some(Happened::Waiting(Some(reason))) => self.life.enter(State::Paused, Some(reason)),
                 Some(Happened::Waiting(None)) => self.life.enter(State::Running, None),
@@ -268,6 +272,17 @@ impl Coordinator {
                 barrier_at = Instant::now() + self.job.checkpoint_every();
             }
         }
+    }
+
+    /// Waits for a task, a stop or letters; at most a turn, and not beyond the next barrier.
+    fn rest(&self, run: &Run, barrier_at: Instant) {
+        let mut wake = Select::new();
+        wake.recv(run.events());
+        wake.recv(&self.stopped);
+        if self.replay.is_none() {
+            wake.recv(&self.ordered);
+        }
+        let _ = wake.ready_timeout(TURN.min(barrier_at.saturating_duration_since(Instant::now())));
     }
 
     /// Finishes a run that nothing follows. What it cannot finish is read again after the next start.
@@ -320,7 +335,7 @@ impl Coordinator {
         memberships: &mut [Membership],
         run: &mut Option<(Run, Watch)>,
     ) -> Result<(), String> {
-        let wait = if run.is_some() { Duration::ZERO } else { TURN };
+        let wait = if run.is_some() { Duration::ZERO } else { JOIN_TURN };
         for index in 0..memberships.len() {
             match memberships[index].group.poll(wait) {
                 Ok(None) => {}
@@ -396,7 +411,7 @@ impl Coordinator {
                         tracing::warn!(pipeline = self.job.name(), checkpoint = completed.id, "commit: {e}");
                         break;
                     }
-                    Err(_) => std::thread::sleep(TURN),
+                    Err(_) => std::thread::sleep(JOIN_TURN),
                 }
             }
         }

@@ -165,6 +165,11 @@ impl Run {
         under_way
     }
 
+    /// What tasks tell: to wait for.
+    pub fn events(&self) -> &Receiver<Event> {
+        &self.events
+    }
+
     /// Waits at most `wait` for something to happen.
     pub fn next(&mut self, wait: Duration) -> Option<Happened> {
         match self.events.recv_timeout(wait) {

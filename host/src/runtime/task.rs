@@ -16,7 +16,8 @@ use super::walker::{TaskError, Walker};
 use crate::checkpoint::Acknowledgement;
 use crate::connector::{Commit, Partition};
 
-/// How long a turn waits when nothing is outstanding.
+/// How long a turn waits when nothing is outstanding: this, and more with each turn that brought nothing, up to
+/// four times.
 const WAIT: Duration = Duration::from_millis(20);
 /// How long it waits while acknowledgements are outstanding.
 const BUSY_WAIT: Duration = Duration::from_millis(2);
@@ -79,6 +80,8 @@ struct Progress {
     /// Nothing more is read: the source has ended, or a batch of it was left.
     ended: bool,
     waiting: bool,
+    /// Turns in a row that brought nothing.
+    idle: u32,
 }
 
 impl Task {
@@ -137,7 +140,7 @@ impl Task {
         if !progress.letters.is_empty() {
             return Duration::ZERO;
         }
-        let wait = if progress.outstanding.is_empty() { WAIT } else { BUSY_WAIT };
+        let wait = if progress.outstanding.is_empty() { WAIT * (1 << progress.idle.min(2)) } else { BUSY_WAIT };
         let due = self.walker.retries.next_due();
         due.map_or(wait, |due| wait.min(due.saturating_duration_since(Instant::now())))
     }
@@ -215,6 +218,7 @@ impl Task {
     }
 
     fn take(&mut self, turn: Turn, progress: &mut Progress) -> Result<(), TaskError> {
+        progress.idle = if matches!(turn, Turn::Idle) { progress.idle.saturating_add(1) } else { 0 };
         let waiting = matches!(turn, Turn::Waiting(_));
         if progress.waiting && !waiting {
             self.tell(Event::Waiting { task: self.number, reason: None })?;
