@@ -71,6 +71,28 @@ fn what_is_confirmed_is_there_after_opening_again() {
 }
 
 #[test]
+fn a_version_is_taken_back_only_while_it_runs_and_nobody_comes_back_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(folder.path());
+    let (one, _) = catalog.put_component(described("scorer", "1.0.0"), b"one", 5).unwrap();
+    catalog.apply(proposal("fraud", "a: 1", Some(&one.digest), None), 8).unwrap();
+    // The same component with another configuration is another version.
+    let with = |config| Pinned { config: Some(config), ..pinned(&one.digest) };
+    let (five, two) = (with(serde_json::json!({ "value": 5 })), with(serde_json::json!({ "value": 2 })));
+    catalog.swap("fraud", "score", five.clone(), None, 9).unwrap();
+    let not_written = catalog.take_back("fraud", "score", &two, "trapped", 10).unwrap();
+    assert_eq!((not_written.revision, &not_written.pins["score"].current), (2, &five));
+    let back = catalog.take_back("fraud", "score", &five, "trapped", 10).unwrap();
+    assert_eq!((back.revision, &back.pins["score"].current.config), (3, &None));
+    assert_eq!(back.pins["score"].previous, None);
+    // By hand they change places: what was left is not taken back once more.
+    catalog.swap("fraud", "score", five.clone(), None, 11).unwrap();
+    catalog.roll_back("fraud", "score", None, "by hand", 12).unwrap();
+    let after = catalog.take_back("fraud", "score", &five, "rolled back by hand", 13).unwrap();
+    assert_eq!((after.revision, &after.pins["score"].current.config), (5, &None));
+}
+
+#[test]
 fn refusals_name_the_thing_the_limit_and_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let few = Limits {

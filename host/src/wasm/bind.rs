@@ -29,6 +29,11 @@ pub struct Bound {
     binding: Arc<Binding>,
 }
 
+/// A configuration as `bind` is given it: by this text two of them are compared.
+pub fn config_text(config: &serde_json::Value) -> String {
+    if config.is_null() { "{}".into() } else { config.to_string() }
+}
+
 /// What was agreed, shared by the instances.
 #[derive(Debug)]
 pub(super) struct Binding {
@@ -73,7 +78,7 @@ impl Component {
         let mut binding = Binding {
             label: self.manifest().label().into(),
             component: Arc::clone(self),
-            config: if config.is_null() { "{}".into() } else { config.to_string() },
+            config: config_text(config),
             grant: grant.to_vec(),
             limits: *limits,
             input: Arc::clone(input),

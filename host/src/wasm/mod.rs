@@ -30,7 +30,7 @@ mod processor;
 mod run;
 mod sandbox;
 
-pub use bind::Bound;
+pub use bind::{Bound, config_text};
 pub use bindings::Level;
 pub use component::Component;
 pub use engine::{Engine, EngineOptions};
