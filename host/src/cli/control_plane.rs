@@ -2,6 +2,7 @@
 //! has threads of its own and never waits for these.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::failure::Failure;
 use super::output::Output;
@@ -15,6 +16,9 @@ use crate::control::Host;
 const WORKERS: usize = 2;
 /// Threads that may block on the host. Above the limit of requests, with room for health checks.
 const BLOCKING: usize = 128;
+
+/// How long calls that are still at work are waited for once no pipeline runs any more.
+const LAST_CALLS: Duration = Duration::from_secs(5);
 
 /// Opens a host and serves its API until a signal says stop.
 /// `embedded` is the connection `default` then.
@@ -38,9 +42,12 @@ pub(super) fn serve(
         config.data_dir.display()
     )?;
     output.out.flush()?;
-    let served = runtime()?.block_on(admin::serve(listener, Arc::clone(&host), config, signal::stop()));
-    // Also after an error: what the pipelines have read is delivered.
+    let runtime = runtime()?;
+    let served = runtime.block_on(admin::serve(listener, Arc::clone(&host), config, signal::stop()));
+    // Also after an error: what the pipelines have read is delivered. Before the runtime ends, which waits for calls
+    // that wait for a pipeline.
     host.shutdown();
+    runtime.shutdown_timeout(LAST_CALLS);
     Ok(served?)
 }
 
