@@ -14,6 +14,7 @@ use super::{logging, pipeline, signal};
 use crate::config::{Config, Connection};
 use crate::control::Host;
 use crate::control::api::{PipelineState, PipelineStatus};
+use crate::runtime::SOURCES_ENDED;
 
 /// Between two looks at the pipeline.
 const LOOK: Duration = Duration::from_millis(100);
@@ -69,9 +70,10 @@ fn foreground(config: &Config, spec: &[u8], until_end: bool, output: &mut Output
     let watched = runtime()?.block_on(watch(&host, &name, until_end));
     let stopped = host.stop_pipeline(&name);
     host.shutdown();
-    let failed = watched?;
-    output.note(pipeline::show(&stopped?).trim_end())?;
-    match failed {
+    let (failed, stopped) = (watched?, stopped?);
+    output.note(pipeline::show(&stopped).trim_end())?;
+    // One that was told to stop has a reason where it could not finish.
+    match failed.or(stopped.reason.filter(|reason| reason != SOURCES_ENDED)) {
         Some(reason) => Err(Failure::new(format!("pipeline {name} failed"), reason)),
         None => Ok(()),
     }
