@@ -26,6 +26,7 @@ pub mod limits;
 mod linker;
 mod log;
 mod manifest;
+mod outline;
 mod processor;
 mod run;
 mod sandbox;
