@@ -22,11 +22,11 @@ impl Stdout {
     }
 }
 
-/// Appends the rows that encoded to `lines`, a line each, and reports the others.
+/// Appends the rows that encoded to `lines`, a line each (an empty one for a row of no bytes), and reports the others.
 pub(super) fn lines(encoded: &mut Encoded, from: usize, lines: &mut Vec<u8>, errors: &mut Vec<RecordError>) {
-    let mut start = 0;
-    for end in encoded.ends.iter().map(|end| *end as usize) {
-        if end > start {
+    let (mut start, mut failed) = (0, encoded.errors.iter().map(|e| e.index as usize).peekable());
+    for (row, end) in encoded.ends.iter().map(|end| *end as usize).enumerate() {
+        if failed.next_if_eq(&row).is_none() {
             lines.extend_from_slice(&encoded.bytes[start..end]);
             lines.push(b'\n');
         }
@@ -59,5 +59,23 @@ impl Writer for Stdout {
 
     fn delivered(&mut self, _wait: Duration) -> Result<Option<u64>, ConnectorError> {
         Ok(self.barrier)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_a_line_or_an_error() {
+        let failed = RecordError { index: 1, code: "no", message: "no".into() };
+        let mut encoded = Encoded::default();
+        encoded.bytes.extend(b"ab");
+        encoded.ends.extend([1, 1, 1, 2]);
+        encoded.errors.push(failed.clone());
+        let (mut text, mut errors) = (Vec::new(), Vec::new());
+        lines(&mut encoded, 10, &mut text, &mut errors);
+        assert_eq!(text, b"a\n\nb\n");
+        assert_eq!(errors, [RecordError { index: 11, ..failed }]);
     }
 }
