@@ -19,7 +19,7 @@ use crate::batch::{Batch, RawRecords};
 use crate::codec::RecordError;
 
 /// What to do about a failure of a connector.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum ConnectorError {
     /// It may work later (a broker that is down): keep trying, say so, lose nothing.
     #[error("{0}")]
