@@ -32,6 +32,7 @@ pub(super) fn serve(
     // Before the host, so that a taken address is told before pipelines start.
     let listener = admin::listen(config.listen).map_err(Failure::plain)?;
     let address = listener.local_addr()?;
+    let broker = embedded.as_ref().map(|broker| broker.address());
     let host = Arc::new(Host::open_with(config, embedded)?);
     if config.insecure && !address.ip().is_loopback() {
         tracing::warn!("whoever reaches {address} may do everything: there are no tokens");
@@ -41,6 +42,9 @@ pub(super) fn serve(
         "{greeting}\n  listens on http://{address}\n  data in    {}",
         config.data_dir.display()
     )?;
+    if let Some(address) = broker {
+        writeln!(output.out, "  broker     {address}, inside, in memory: for trying things out")?;
+    }
     output.out.flush()?;
     let runtime = runtime()?;
     let served = runtime.block_on(admin::serve(listener, Arc::clone(&host), config, signal::stop()));

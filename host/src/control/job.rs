@@ -18,9 +18,6 @@ use crate::runtime::{Job, Resources, bind_native};
 use crate::spec::{self, DeadLetterTarget, SinkConnector, SourceConnector, Step, StepKind};
 use crate::wasm;
 
-/// Partitions of a topic that the embedded broker makes.
-const EMBEDDED_PARTITIONS: u32 = 2;
-
 impl Shared {
     /// The job of a stored (or proposed) pipeline.
     pub fn job(&self, record: &PipelineRecord, bookkeeper: &Bookkeeper) -> Result<Job, Vec<Reason>> {
@@ -48,7 +45,7 @@ impl Shared {
     }
 
     /// On the embedded broker topics are there once a pipeline names them.
-    fn make_topics(&self, pipeline: &spec::Pipeline) {
+    pub fn make_topics(&self, pipeline: &spec::Pipeline) {
         let Some(broker) = &self.embedded else { return };
         let read = pipeline.sources.iter().filter_map(|source| match &source.connector {
             SourceConnector::Kafka(kafka) => Some((&kafka.connection, &kafka.topic)),
@@ -63,7 +60,7 @@ impl Shared {
             DeadLetterTarget::HostFile | DeadLetterTarget::File(_) => None,
         };
         for (_, topic) in read.chain(written).chain(dead).filter(|(connection, _)| *connection == "default") {
-            if let Err(e) = broker.create_topic(topic, EMBEDDED_PARTITIONS) {
+            if let Err(e) = broker.create_named_topic(topic) {
                 // The pipeline will say that the topic is not there.
                 tracing::warn!("{e}");
             }
