@@ -5,6 +5,7 @@
 pub mod api;
 mod apply;
 mod bookkeeper;
+mod crash_loop;
 mod dead_letters;
 mod host;
 mod job;
