@@ -12,9 +12,8 @@ use super::output::Output;
 use super::serve::usual_config;
 use super::{logging, pipeline, signal};
 use crate::config::{Config, Connection};
-use crate::control::Host;
 use crate::control::api::{PipelineState, PipelineStatus};
-use crate::runtime::SOURCES_ENDED;
+use crate::control::{Host, SOURCES_ENDED, STARTS_AGAIN};
 
 /// Between two looks at the pipeline.
 const LOOK: Duration = Duration::from_millis(100);
@@ -92,7 +91,12 @@ async fn watch(host: &Host, name: &str, until_end: bool) -> Result<Option<String
         let status = host.pipeline(name)?;
         match status.state {
             PipelineState::Stopped => return Ok(None),
-            PipelineState::Failed => return Ok(Some(status.reason.unwrap_or_default())),
+            PipelineState::Failed => {
+                // Here it does not.
+                let reason = status.reason.unwrap_or_default();
+                let reason = reason.split_once(STARTS_AGAIN).map_or(reason.as_str(), |(reason, _)| reason);
+                return Ok(Some(reason.to_owned()));
+            }
             PipelineState::Running if until_end && nothing_left(&status) => quiet += 1,
             _ => quiet = 0,
         }

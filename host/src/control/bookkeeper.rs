@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::host::{Shared, now_ms};
 use super::schemas::pipeline_of;
 use crate::catalog::{Pinned, PipelineRecord};
-use crate::operator::component::{Event, ExchangeState, VersionRef};
+use crate::operator::component::{BY_HAND, Event, ExchangeState, VersionRef};
 use crate::spec::StepKind;
 use crate::wasm;
 
@@ -45,7 +45,9 @@ fn listen(shared: &Weak<Shared>, heard: &Receiver<Event>) {
         let Some(shared) = shared.upgrade() else { return };
         let ExchangeState::RolledBack { reason } = &event.exchange.state else { continue };
         let Some((pipeline, step)) = event.step.split_once('/') else { continue };
-        tracing::warn!(pipeline, step, from = event.exchange.to.label, reason, "rolled back");
+        if reason != BY_HAND {
+            tracing::warn!(pipeline, step, from = event.exchange.to.label, reason, "rolled back");
+        }
         let entry = shared.entry(pipeline);
         let _change = entry.changing();
         if let Some(handle) = entry.started() {

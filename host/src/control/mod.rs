@@ -18,3 +18,6 @@ pub use dead_letters::LetterQuery;
 pub use host::Host;
 pub use refusal::{Reason, Refusal, RefusalKind};
 pub use schemas::{Asking, columns};
+pub use status::STARTS_AGAIN;
+
+pub use crate::runtime::SOURCES_ENDED;
