@@ -92,7 +92,8 @@ fn run(command: &mut Command) -> Result<Vec<u8>, BuildError> {
 /// SIMD, so loops over columns may use it.
 const RUST_PROFILE: [(&str, &str); 5] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3"),
-    ("CARGO_PROFILE_RELEASE_LTO", "thin"),
+    // With thin LTO names in the module are numbered by the paths of this machine.
+    ("CARGO_PROFILE_RELEASE_LTO", "fat"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
     ("CARGO_PROFILE_RELEASE_DEBUG", "0"),
     ("CARGO_PROFILE_RELEASE_STRIP", "debuginfo"),
