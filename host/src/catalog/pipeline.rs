@@ -163,7 +163,8 @@ impl Catalog {
         })
     }
 
-    /// A step goes back to the component it ran before; the two change places. `why` is remembered.
+    /// A step goes back to the component it ran before. `why` is remembered. Whoever goes back again does not want what
+    /// was just left, so nothing is before; a swap brings it again.
     pub fn roll_back(
         &self,
         name: &str,
@@ -183,8 +184,7 @@ impl Catalog {
                 });
             };
             let detail = format!("step {step}: back to {} ({why})", previous.digest);
-            let failed = std::mem::replace(&mut pin.current, previous);
-            pin.previous = Some(failed);
+            pin.current = previous;
             record.advance(Cause::Rollback, detail, now_ms);
             Ok(true)
         })
