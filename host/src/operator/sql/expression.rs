@@ -81,6 +81,7 @@ impl Planner {
             &self.columns,
             &mut PlannerContext::new(),
         )?;
+        planned.apply(|part| refuse_text_as_number(part, &self.columns))?;
         let mut expression = self.simplifier.coerce(planned, &self.columns)?;
         if let Some(plain) = without_view(&expression.get_type(self.columns.as_ref())?) {
             expression = cast(expression, plain);
@@ -113,6 +114,37 @@ fn without_view(data_type: &DataType) -> Option<DataType> {
         DataType::BinaryView => Some(DataType::Binary),
         _ => None,
     }
+}
+
+const COMPARISONS: [Operator; 8] = [
+    Operator::Eq,
+    Operator::NotEq,
+    Operator::Lt,
+    Operator::LtEq,
+    Operator::Gt,
+    Operator::GtEq,
+    Operator::IsDistinctFrom,
+    Operator::IsNotDistinctFrom,
+];
+
+/// A text that is compared with a number would be read as one, and fail row by row.
+fn refuse_text_as_number(part: &Expr, columns: &DFSchema) -> Result<TreeNodeRecursion, DataFusionError> {
+    if let Expr::BinaryExpr(binary) = part
+        && COMPARISONS.contains(&binary.op)
+    {
+        let of = |side: &Expr| side.get_type(columns);
+        for (text, number) in [(&binary.left, &binary.right), (&binary.right, &binary.left)] {
+            let written = matches!(**text, Expr::Literal(..));
+            if !written && of(text)?.is_string() && of(number)?.is_numeric() {
+                let number = show_type(&of(number)?);
+                return plan_err!(
+                    "`{}` is string and is compared with {number}; write the number in quotes, or `cast({0} as …)`",
+                    text.human_display()
+                );
+            }
+        }
+    }
+    Ok(TreeNodeRecursion::Continue)
 }
 
 /// A constant stands in every row of a batch.

@@ -496,3 +496,12 @@ fn a_chain_of_steps_that_each_double_a_text_ends_in_refused_rows() {
     }
     assert!(refused > 0);
 }
+
+#[test]
+fn a_text_is_not_compared_with_a_number() {
+    insta::assert_snapshot!(ids("user > 5"), @"`user` is string and is compared with int64; write the number in quotes, or `cast(user as …)`");
+    insta::assert_snapshot!(ids("id = upper(user)"), @"`upper(user)` is string and is compared with int64; write the number in quotes, or `cast(upper(user) as …)`");
+    assert_eq!(ids("id = '3'"), "3");
+    assert_eq!(ids("user = '7'"), "4");
+    assert_eq!(ids("try_cast(user as bigint) > 5"), "4");
+}
