@@ -71,6 +71,7 @@ impl Host {
             registries: &self.shared.registries,
             before: written.as_ref().zip(before.as_deref().map(|record| &record.schemas)),
         };
+        self.shared.check_connections(&pipeline).map_err(does_not_fit)?;
         self.shared.make_topics(&pipeline);
         let schemas = asking.sources(&mut pipeline).map_err(does_not_fit)?;
         let mut proposal =

@@ -22,6 +22,7 @@ impl Shared {
     /// The job of a stored (or proposed) pipeline.
     pub fn job(&self, record: &PipelineRecord, bookkeeper: &Bookkeeper) -> Result<Job, Vec<Reason>> {
         let pipeline = pipeline_of(record)?;
+        self.check_connections(&pipeline)?;
         self.make_topics(&pipeline);
         let plan = plan::plan(&pipeline);
         let mut binder = Components { shared: self, record, versions: BTreeMap::new() };
@@ -42,6 +43,32 @@ impl Shared {
             folder: self.folder(&record.name),
         };
         Ok(Job::new(pipeline, plan, schemas, controls, resources))
+    }
+
+    /// Every connection that the pipeline names has to be in the host's config.
+    pub fn check_connections(&self, pipeline: &spec::Pipeline) -> Result<(), Vec<Reason>> {
+        let sources = pipeline.sources.iter().filter_map(|source| match &source.connector {
+            SourceConnector::Kafka(kafka) => {
+                Some((format!("sources.{}.kafka", source.name), &kafka.connection))
+            }
+            _ => None,
+        });
+        let sinks = pipeline.sinks.iter().filter_map(|sink| match &sink.connector {
+            SinkConnector::Kafka(kafka) => Some((format!("sinks.{}.kafka", sink.name), &kafka.connection)),
+            _ => None,
+        });
+        let dead = match &pipeline.dead_letter {
+            DeadLetterTarget::Kafka { connection, .. } => Some(("dead_letter.kafka".to_owned(), connection)),
+            DeadLetterTarget::HostFile | DeadLetterTarget::File(_) => None,
+        };
+        let named = sources.chain(sinks).chain(dead);
+        let wrong: Vec<Reason> = named
+            .filter_map(|(at, name)| {
+                let unknown = self.connections.get(name).err()?;
+                Some(Reason::at(format!("{at}.connection"), unknown.to_string()))
+            })
+            .collect();
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
     }
 
     /// On the embedded broker topics are there once a pipeline names them.
