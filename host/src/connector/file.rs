@@ -142,6 +142,7 @@ impl RowReader {
 pub struct FileWriter {
     path: PathBuf,
     form: Form,
+    bytes: usize,
     barrier: Option<u64>,
     durable: Option<u64>,
 }
@@ -190,7 +191,7 @@ impl FileWriter {
                 Form::Arrow(stream.map_err(|e| stop(path, e))?, file)
             }
         };
-        Ok(FileWriter { path: path.to_owned(), form, barrier: None, durable: None })
+        Ok(FileWriter { path: path.to_owned(), form, bytes: 0, barrier: None, durable: None })
     }
 
     fn sync(&mut self) -> std::io::Result<()> {
@@ -236,12 +237,17 @@ impl Writer for FileWriter {
                 lines.clear();
                 encoder.encode(&rows, encoded);
                 stdout::lines(encoded, from, lines, errors);
+                self.bytes += encoded.bytes.len();
                 out.write_all(lines).map_err(|e| stop(&self.path, e))?;
             }
             Form::Csv(csv, _) => csv.write(&rows).map_err(|e| stop(&self.path, e))?,
             Form::Arrow(stream, _) => stream.write(&rows).map_err(|e| stop(&self.path, e))?,
         }
         Ok(Written::Taken)
+    }
+
+    fn take_bytes(&mut self) -> usize {
+        std::mem::take(&mut self.bytes)
     }
 
     fn barrier(&mut self, id: u64) -> Result<(), ConnectorError> {

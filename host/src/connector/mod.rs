@@ -146,6 +146,11 @@ pub trait Writer: Send {
     /// The highest barrier behind everything that is delivered. Waits at most `wait` for progress.
     fn delivered(&mut self, wait: Duration) -> Result<Option<u64>, ConnectorError>;
 
+    /// Bytes of the values that were taken since this was last asked; 0 where rows are not made into bytes of their own.
+    fn take_bytes(&mut self) -> usize {
+        0
+    }
+
     /// Whether a row that was refused with this code may be taken later, so that trying it again makes sense. What
     /// does not encode never does.
     fn may_pass(&self, _code: &str) -> bool {

@@ -12,13 +12,14 @@ pub struct Stdout {
     encoder: Encoder,
     encoded: Encoded,
     line: Vec<u8>,
+    bytes: usize,
     barrier: Option<u64>,
 }
 
 impl Stdout {
     /// Prints as `encoder` says.
     pub fn new(encoder: Encoder) -> Self {
-        Stdout { encoder, encoded: Encoded::default(), line: Vec::new(), barrier: None }
+        Stdout { encoder, encoded: Encoded::default(), line: Vec::new(), bytes: 0, barrier: None }
     }
 }
 
@@ -45,11 +46,16 @@ impl Writer for Stdout {
         self.line.clear();
         self.encoder.encode(&batch.rows.slice(from, batch.len() - from), &mut self.encoded);
         lines(&mut self.encoded, from, &mut self.line, errors);
+        self.bytes += self.encoded.bytes.len();
         let mut out = std::io::stdout().lock();
         out.write_all(&self.line)
             .and_then(|()| out.flush())
             .map_err(|e| ConnectorError::Stop(format!("standard output is closed: {e}")))?;
         Ok(Written::Taken)
+    }
+
+    fn take_bytes(&mut self) -> usize {
+        std::mem::take(&mut self.bytes)
     }
 
     fn barrier(&mut self, id: u64) -> Result<(), ConnectorError> {

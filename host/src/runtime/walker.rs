@@ -293,8 +293,12 @@ impl Walker {
         if waiting {
             (self.waiting)(self.undelivered.clone());
         }
-        self.nodes[node].metrics.worked(started.elapsed());
-        self.nodes[node].metrics.gave(batch.len() - self.record_errors.len());
+        let this = &mut self.nodes[node];
+        this.metrics.worked(started.elapsed());
+        this.metrics.gave(batch.len() - self.record_errors.len());
+        if let Role::Sink(writer) = &mut this.role {
+            this.metrics.took(0, writer.take_bytes());
+        }
         if self.record_errors.is_empty() {
             return Ok(());
         }
