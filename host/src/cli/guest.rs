@@ -16,7 +16,7 @@ use crate::control::Reason;
 use crate::guest::fixture::{Answer, Fixture, Refused, Row, run_all};
 use crate::guest::{build as builder, scaffold};
 use crate::spec;
-use crate::wasm::{Component, Engine, EngineOptions, run_once};
+use crate::wasm::{Columns, Component, Engine, EngineOptions, run_once};
 
 /// Start a new component
 ///
@@ -123,7 +123,14 @@ pub(super) fn inspect(args: &InspectArgs, output: &mut Output<'_>) -> Result<(),
     let (manifest, inspection) = (component.manifest(), component.inspection());
     let found = json!({ "digest": component.digest(), "manifest": manifest, "inspection": inspection });
     output.answer(args.output, &found, |_| {
-        let columns = serde_json::to_string(&manifest.columns).unwrap_or_default();
+        let columns = match &manifest.columns {
+            Columns::All => "all that the pipeline has".to_owned(),
+            Columns::Named(names) => names.join(", "),
+            Columns::Typed(columns) => {
+                let typed: Vec<_> = columns.iter().map(|c| format!("{}: {}", c.name, c.data_type)).collect();
+                typed.join(", ")
+            }
+        };
         super::output::facts(&[
             ("component", manifest.label()),
             ("world", manifest.world.name().to_owned()),
