@@ -18,6 +18,18 @@ use crate::runtime::{Job, Resources, bind_native};
 use crate::spec::{self, DeadLetterTarget, SinkConnector, SourceConnector, Step, StepKind};
 use crate::wasm;
 
+/// What is wrong with steps and sinks as far as it can be told without a host: where the columns are known, every
+/// expression is typed; what hangs below a component is not looked at.
+pub fn mistakes_of_steps(pipeline: &spec::Pipeline) -> Vec<spec::SpecError> {
+    struct Native;
+    impl Binder for Native {
+        fn output(&mut self, _: &Node, step: &Step, input: &SchemaRef) -> Result<Bound, Vec<BindError>> {
+            bind_native(step, input)
+        }
+    }
+    plan::resolve(&plan::plan(pipeline), pipeline, &mut Native).err().unwrap_or_default()
+}
+
 impl Shared {
     /// The job of a stored (or proposed) pipeline.
     pub fn job(&self, record: &PipelineRecord, bookkeeper: &Bookkeeper) -> Result<Job, Vec<Reason>> {

@@ -16,6 +16,7 @@ mod swap;
 
 pub use dead_letters::LetterQuery;
 pub use host::Host;
+pub use job::mistakes_of_steps;
 pub use refusal::{Reason, Refusal, RefusalKind};
 pub use schemas::{Asking, columns};
 pub use status::STARTS_AGAIN;
