@@ -114,9 +114,11 @@ fn check_browser(headers: &HeaderMap, loopback: bool) -> Result<(), Refused> {
     let foreign = |reason: String| {
         Err(Refused::new(StatusCode::FORBIDDEN, "forbidden", "not from a page of another site", reason))
     };
-    let origin = text(header::ORIGIN).and_then(|o| o.split_once("://"));
-    if let Some((_, origin)) = origin.filter(|(_, origin)| *origin != host) {
-        return foreign(format!("the request comes from a page of {origin}, the host is {host}"));
+    // `null` is what a page says that has no address of its own: in a frame, from a file.
+    let origin = headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or("null"));
+    let page = origin.map(|origin| origin.split_once("://").map_or(origin, |(_, page)| page));
+    if let Some(page) = page.filter(|page| *page != host) {
+        return foreign(format!("the request comes from a page of {page}, the host is {host}"));
     }
     if !loopback {
         return Ok(());

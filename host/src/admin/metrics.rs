@@ -142,8 +142,8 @@ impl Figures {
         }
         for sink in &pipeline.sinks {
             let of = with(&of, [("sink", sink.name.clone()), ("topic", sink.topic.clone())]);
-            self.count("sabot_sink_rows", "Rows delivered", &of, sink.rows);
-            self.count("sabot_sink_bytes", "Bytes delivered", &of, sink.bytes);
+            self.count("sabot_sink_rows", "Rows written", &of, sink.rows);
+            self.count("sabot_sink_bytes", "Bytes of values written", &of, sink.bytes);
             self.count("sabot_sink_errors", "Rows that did not encode", &of, sink.errors);
         }
     }
@@ -366,10 +366,10 @@ mod tests {
         # TYPE sabot_step_version_traps counter
         sabot_step_version_traps_total{pipeline="fraud",step="score",version="scorer@1.0.0"} 0.0
         sabot_step_version_traps_total{pipeline="fraud",step="score",version="scorer@2.0.0"} 1.0
-        # HELP sabot_sink_rows Rows delivered
+        # HELP sabot_sink_rows Rows written
         # TYPE sabot_sink_rows counter
         sabot_sink_rows_total{pipeline="fraud",sink="out",topic="t"} 8.0
-        # HELP sabot_sink_bytes Bytes delivered
+        # HELP sabot_sink_bytes Bytes of values written
         # TYPE sabot_sink_bytes counter
         sabot_sink_bytes_total{pipeline="fraud",sink="out",topic="t"} 80.0
         # HELP sabot_sink_errors Rows that did not encode

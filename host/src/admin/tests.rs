@@ -328,10 +328,12 @@ fn without_tokens_a_page_from_elsewhere_is_kept_out() {
     assert_eq!(with("host: [::1]:7420\r\norigin: http://[::1]:7420\r\n").status, 200);
     let lines = [
         with("host: localhost:7420\r\norigin: https://evil.example\r\n").problem(),
+        with("host: localhost:7420\r\norigin: null\r\n").problem(),
         with("host: rebound.example:7420\r\n").problem(),
     ];
     insta::assert_snapshot!(lines.join("\n"), @r"
     403 urn:sabot:forbidden not from a page of another site: the request comes from a page of evil.example, the host is localhost:7420
+    403 urn:sabot:forbidden not from a page of another site: the request comes from a page of null, the host is localhost:7420
     403 urn:sabot:forbidden not from a page of another site: without tokens the host is reached by `localhost` or an address, not as `rebound.example`
     ");
 }

@@ -131,7 +131,8 @@ pub enum CatalogError {
     },
     /// Nothing to go back to.
     #[error(
-        "step `{step}` of pipeline `{pipeline}` has no component before {current}: nothing to go back to"
+        "step `{step}` of pipeline `{pipeline}` has no component before {current}, or it was gone back to already: nothing to go back to. \
+         A swap runs any version"
     )]
     NothingBefore {
         /// The pipeline.

@@ -163,7 +163,8 @@ impl Catalog {
         })
     }
 
-    /// A step goes back to the component it ran before; the two change places. `why` is remembered.
+    /// A step goes back to the component it ran before. `why` is remembered. Whoever goes back again does not want what
+    /// was just left, so nothing is before; a swap brings it again.
     pub fn roll_back(
         &self,
         name: &str,
@@ -183,8 +184,28 @@ impl Catalog {
                 });
             };
             let detail = format!("step {step}: back to {} ({why})", previous.digest);
-            let failed = std::mem::replace(&mut pin.current, previous);
-            pin.previous = Some(failed);
+            pin.current = previous;
+            record.advance(Cause::Rollback, detail, now_ms);
+            Ok(true)
+        })
+    }
+
+    /// A step goes back from `failed` by itself, if that is what it runs: an exchange that was taken back before it
+    /// was written down, or by hand, is none any more. Nobody wants to come back to `failed`, so nothing is before.
+    pub fn take_back(
+        &self,
+        name: &str,
+        step: &str,
+        failed: &Pinned,
+        why: &str,
+        now_ms: u64,
+    ) -> Result<Arc<PipelineRecord>, CatalogError> {
+        self.change(name, None, |record| {
+            let pin = pin_of(&mut record.pins, step)?;
+            let runs = pin.current.digest == failed.digest && pin.current.config == failed.config;
+            let Some(previous) = pin.previous.take_if(|_| runs) else { return Ok(false) };
+            let detail = format!("step {step}: back to {} ({why})", previous.digest);
+            pin.current = previous;
             record.advance(Cause::Rollback, detail, now_ms);
             Ok(true)
         })

@@ -64,10 +64,32 @@ fn what_is_confirmed_is_there_after_opening_again() {
     assert_eq!(catalog.components(), [one.clone(), two.clone()]);
     let back = catalog.roll_back("fraud", "score", Some(2), "by hand", 12).unwrap();
     assert_eq!((back.revision, &back.pins["score"].current.digest), (3, &one.digest));
-    assert_eq!(back.pins["score"].previous.as_ref().unwrap().digest, two.digest);
+    assert_eq!(back.pins["score"].previous, None, "going back again does not go forward");
     let causes: Vec<_> = back.history.iter().map(|c| (c.revision, c.cause)).collect();
     assert_eq!(causes, [(1, Cause::Apply), (2, Cause::Swap), (3, Cause::Rollback)]);
     assert_eq!(catalog.damages().len(), 0);
+}
+
+#[test]
+fn a_version_is_taken_back_only_while_it_runs_and_nobody_comes_back_to_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(folder.path());
+    let (one, _) = catalog.put_component(described("scorer", "1.0.0"), b"one", 5).unwrap();
+    catalog.apply(proposal("fraud", "a: 1", Some(&one.digest), None), 8).unwrap();
+    // The same component with another configuration is another version.
+    let with = |config| Pinned { config: Some(config), ..pinned(&one.digest) };
+    let (five, two) = (with(serde_json::json!({ "value": 5 })), with(serde_json::json!({ "value": 2 })));
+    catalog.swap("fraud", "score", five.clone(), None, 9).unwrap();
+    let not_written = catalog.take_back("fraud", "score", &two, "trapped", 10).unwrap();
+    assert_eq!((not_written.revision, &not_written.pins["score"].current), (2, &five));
+    let back = catalog.take_back("fraud", "score", &five, "trapped", 10).unwrap();
+    assert_eq!((back.revision, &back.pins["score"].current.config), (3, &None));
+    assert_eq!(back.pins["score"].previous, None);
+    // What was left by hand is not taken back once more.
+    catalog.swap("fraud", "score", five.clone(), None, 11).unwrap();
+    catalog.roll_back("fraud", "score", None, "by hand", 12).unwrap();
+    let after = catalog.take_back("fraud", "score", &five, "rolled back by hand", 13).unwrap();
+    assert_eq!((after.revision, &after.pins["score"].current.config), (5, &None));
 }
 
 #[test]
@@ -125,7 +147,7 @@ fn refusals_name_the_thing_the_limit_and_the_remedy() {
     there is no component `sha256:00` any more, which step `score` should run; upload it again
     there is no pipeline `frau`; did you mean `fraud`?
     there is no step with a component `scor`; did you mean `score`?
-    step `score` of pipeline `fraud` has no component before sha256:7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed: nothing to go back to
+    step `score` of pipeline `fraud` has no component before sha256:7692c3ad3540bb803c020b3aee66cd8887123234ea0c6e7143c0add73ff431ed, or it was gone back to already: nothing to go back to. A swap runs any version
     the data folder DATA is in use by another host (process 12): stop that one, or give this one another `data_dir`
     ");
     assert_eq!(catalog.pipeline("fraud").unwrap().revision, 1);

@@ -51,13 +51,14 @@ fn check(
     format: Format,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
-    let mut parsed = spec::parse(bytes, spec::Format::Auto).map_err(|errors| Failure::Refused {
+    let mistaken = |errors: &[spec::SpecError]| Failure::Refused {
         title: match errors.len() {
             1 => format!("{} has a mistake", file.display()),
             n => format!("{} has {n} mistakes", file.display()),
         },
         reasons: errors.iter().map(|e| Reason::new(e.to_string())).collect(),
-    })?;
+    };
+    let mut parsed = spec::parse(bytes, spec::Format::Auto).map_err(|errors| mistaken(&errors))?;
     for warning in &parsed.warnings {
         output.note(&format!("warning: {warning}"))?;
     }
@@ -67,6 +68,10 @@ fn check(
     let unknown: Vec<String> = unknown.iter().filter(|_| can_ask).map(|source| source.name.clone()).collect();
     if !unknown.is_empty() {
         ask(file, config, &mut parsed.pipeline)?;
+    }
+    let wrong = control::mistakes_of_steps(&parsed.pipeline);
+    if !wrong.is_empty() {
+        return Err(mistaken(&wrong));
     }
     let plan = plan::plan(&parsed.pipeline);
     output.answer(format, &plan::to_json(&plan, &parsed.pipeline), |_| {

@@ -64,8 +64,10 @@ pub(super) fn run(args: &ComponentArgs, output: &mut Output<'_>) -> Result<(), F
             output.answer(format, &one, show)
         }
         Command::Rm { reference } => {
-            client.delete(&path(reference))?;
-            output.say(format, &format!("{reference} removed"))
+            // A bare name means its newest version: by the digest it is that one, and said which.
+            let one: ComponentInfo = client.get(&path(reference))?;
+            client.delete(&path(&one.digest))?;
+            output.say(format, &format!("{} removed", label(&one)))
         }
     }
 }

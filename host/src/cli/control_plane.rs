@@ -2,6 +2,7 @@
 //! has threads of its own and never waits for these.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::failure::Failure;
 use super::output::Output;
@@ -16,6 +17,9 @@ const WORKERS: usize = 2;
 /// Threads that may block on the host. Above the limit of requests, with room for health checks.
 const BLOCKING: usize = 128;
 
+/// How long calls that are still at work are waited for once no pipeline runs any more.
+const LAST_CALLS: Duration = Duration::from_secs(5);
+
 /// Opens a host and serves its API until a signal says stop.
 /// `embedded` is the connection `default` then.
 pub(super) fn serve(
@@ -28,6 +32,7 @@ pub(super) fn serve(
     // Before the host, so that a taken address is told before pipelines start.
     let listener = admin::listen(config.listen).map_err(Failure::plain)?;
     let address = listener.local_addr()?;
+    let broker = embedded.as_ref().map(|broker| broker.address());
     let host = Arc::new(Host::open_with(config, embedded)?);
     if config.insecure && !address.ip().is_loopback() {
         tracing::warn!("whoever reaches {address} may do everything: there are no tokens");
@@ -37,10 +42,16 @@ pub(super) fn serve(
         "{greeting}\n  listens on http://{address}\n  data in    {}",
         config.data_dir.display()
     )?;
+    if let Some(address) = broker {
+        writeln!(output.out, "  broker     {address}, inside, in memory: for trying things out")?;
+    }
     output.out.flush()?;
-    let served = runtime()?.block_on(admin::serve(listener, Arc::clone(&host), config, signal::stop()));
-    // Also after an error: what the pipelines have read is delivered.
+    let runtime = runtime()?;
+    let served = runtime.block_on(admin::serve(listener, Arc::clone(&host), config, signal::stop()));
+    // Also after an error: what the pipelines have read is delivered. Before the runtime ends, which waits for calls
+    // that wait for a pipeline.
     host.shutdown();
+    runtime.shutdown_timeout(LAST_CALLS);
     Ok(served?)
 }
 

@@ -118,7 +118,7 @@ fn all_through(done: &Replayed) -> Result<(), Failure> {
     if more > 0 {
         reasons.push(Reason::new(format!("and {more} more")));
     }
-    let title = format!("{} letters failed again, {skipped} were skipped", done.failed_again);
+    let title = format!("letters failed again: {}, skipped: {skipped}", done.failed_again);
     Err(Failure::Refused { title, reasons })
 }
 
@@ -287,9 +287,7 @@ mod tests {
         let text = failure.to_string();
         assert_eq!(failure.exit_code(), 1);
         assert!(
-            text.starts_with(
-                "error: 2 letters failed again, 25 were skipped\n  1: it was run again already\n"
-            )
+            text.starts_with("error: letters failed again: 2, skipped: 25\n  1: it was run again already\n")
         );
         assert!(text.ends_with("\n  and 5 more"), "{text}");
     }

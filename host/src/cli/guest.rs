@@ -16,11 +16,12 @@ use crate::control::Reason;
 use crate::guest::fixture::{Answer, Fixture, Refused, Row, run_all};
 use crate::guest::{build as builder, scaffold};
 use crate::spec;
-use crate::wasm::{Component, Engine, EngineOptions, run_once};
+use crate::wasm::{Columns, Component, Engine, EngineOptions, run_once};
 
 /// Start a new component
 ///
-/// Makes the folder NAME with a component that builds and passes its own tests.
+/// Makes the folder NAME with a component that builds and passes its own tests. In this release scalar and aggregate
+/// components build and cannot run yet; C and Python have filter and map.
 #[derive(Args, Debug)]
 pub struct NewArgs {
     /// Its name, and the folder's
@@ -33,10 +34,20 @@ pub struct NewArgs {
     world: String,
 }
 
+/// Worlds of components that nothing runs yet.
+const NOT_YET: [&str; 2] = ["scalar", "aggregate"];
+
 pub(super) fn new(args: &NewArgs, output: &mut Output<'_>) -> Result<(), Failure> {
     let folder = scaffold::new(Path::new("."), &args.name, &args.lang, &args.world)
         .map_err(|e| Failure::plain(e.to_string()))?;
-    output.note(&format!("made {}; next: sabot build {0} && sabot test {0}", folder.display()))
+    let folder = folder.display();
+    if NOT_YET.contains(&args.world.as_str()) {
+        let world = &args.world;
+        return output.note(&format!(
+            "made {folder}; next: sabot build {folder}. It can be uploaded; {world} components do not run in this release"
+        ));
+    }
+    output.note(&format!("made {folder}; next: sabot build {folder} && sabot test {folder}"))
 }
 
 /// Build a component, into DIR/build/NAME.wasm
@@ -112,7 +123,14 @@ pub(super) fn inspect(args: &InspectArgs, output: &mut Output<'_>) -> Result<(),
     let (manifest, inspection) = (component.manifest(), component.inspection());
     let found = json!({ "digest": component.digest(), "manifest": manifest, "inspection": inspection });
     output.answer(args.output, &found, |_| {
-        let columns = serde_json::to_string(&manifest.columns).unwrap_or_default();
+        let columns = match &manifest.columns {
+            Columns::All => "all that the pipeline has".to_owned(),
+            Columns::Named(names) => names.join(", "),
+            Columns::Typed(columns) => {
+                let typed: Vec<_> = columns.iter().map(|c| format!("{}: {}", c.name, c.data_type)).collect();
+                typed.join(", ")
+            }
+        };
         super::output::facts(&[
             ("component", manifest.label()),
             ("world", manifest.world.name().to_owned()),

@@ -168,10 +168,10 @@ fn sum<T>(of: &[T], figure: impl Fn(&T) -> u64) -> u64 {
     of.iter().map(figure).sum()
 }
 
-/// Lag over all sources; unknown when any is.
+/// Lag over all sources; `-` where one has none that is known, as a generator.
 pub(super) fn lag(pipeline: &PipelineStatus) -> String {
     let all: Option<u64> = pipeline.sources.iter().map(|s| s.lag).sum();
-    all.map_or_else(|| "?".into(), |lag| lag.to_string())
+    all.map_or_else(|| "-".into(), |lag| lag.to_string())
 }
 
 /// Records and rows that failed anywhere.
@@ -214,7 +214,7 @@ pub(super) fn show(pipeline: &PipelineStatus) -> String {
         ("dead letters", pipeline.dead_letters.to_string()),
     ]);
     let sources = pipeline.sources.iter().map(|s| {
-        let lag = s.lag.map_or_else(|| "?".into(), |lag| lag.to_string());
+        let lag = s.lag.map_or_else(|| "-".into(), |lag| lag.to_string());
         let partitions = s.partitions.len().to_string();
         [s.name.clone(), s.topic.clone(), partitions, s.records.to_string(), s.decode_errors.to_string(), lag]
     });

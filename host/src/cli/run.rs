@@ -12,8 +12,8 @@ use super::output::Output;
 use super::serve::usual_config;
 use super::{logging, pipeline, signal};
 use crate::config::{Config, Connection};
-use crate::control::Host;
 use crate::control::api::{PipelineState, PipelineStatus};
+use crate::control::{Host, SOURCES_ENDED, STARTS_AGAIN};
 
 /// Between two looks at the pipeline.
 const LOOK: Duration = Duration::from_millis(100);
@@ -69,9 +69,10 @@ fn foreground(config: &Config, spec: &[u8], until_end: bool, output: &mut Output
     let watched = runtime()?.block_on(watch(&host, &name, until_end));
     let stopped = host.stop_pipeline(&name);
     host.shutdown();
-    let failed = watched?;
-    output.note(pipeline::show(&stopped?).trim_end())?;
-    match failed {
+    let (failed, stopped) = (watched?, stopped?);
+    output.note(pipeline::show(&stopped).trim_end())?;
+    // One that was told to stop has a reason where it could not finish.
+    match failed.or(stopped.reason.filter(|reason| reason != SOURCES_ENDED)) {
         Some(reason) => Err(Failure::new(format!("pipeline {name} failed"), reason)),
         None => Ok(()),
     }
@@ -90,7 +91,12 @@ async fn watch(host: &Host, name: &str, until_end: bool) -> Result<Option<String
         let status = host.pipeline(name)?;
         match status.state {
             PipelineState::Stopped => return Ok(None),
-            PipelineState::Failed => return Ok(Some(status.reason.unwrap_or_default())),
+            PipelineState::Failed => {
+                // Here it does not.
+                let reason = status.reason.unwrap_or_default();
+                let reason = reason.split_once(STARTS_AGAIN).map_or(reason.as_str(), |(reason, _)| reason);
+                return Ok(Some(reason.to_owned()));
+            }
             PipelineState::Running if until_end && nothing_left(&status) => quiet += 1,
             _ => quiet = 0,
         }

@@ -11,7 +11,7 @@ use super::failure::Failure;
 use super::logging::LogArgs;
 use super::output::Output;
 use crate::config::{Config, Connection};
-use crate::connector::kafka::EmbeddedBroker;
+use crate::connector::kafka::{DEFAULT_PARTITIONS, EmbeddedBroker};
 
 /// Where settings are looked for when the command line does not say.
 const USUAL_FILE: &str = "sabot.yaml";
@@ -82,6 +82,9 @@ pub(super) fn serve(args: &ServeArgs, output: &mut Output<'_>) -> Result<(), Fai
 }
 
 /// Run a host at a desk: on the loopback address, without tokens, with a broker inside
+///
+/// The broker is the connection `default`. A topic that a pipeline names is made there. It is for trying things
+/// out: it keeps about 5 MB a partition in memory, and has no transactions. On any other broker nothing is made.
 #[derive(Args, Debug)]
 pub struct DevArgs {
     /// Address of the API; only a loopback one
@@ -93,6 +96,18 @@ pub struct DevArgs {
     /// A broker for the connection `default`, instead of the one inside
     #[arg(long, value_name = "HOST:PORT")]
     bootstrap: Option<String>,
+    /// Port of the loopback where the broker inside is to be found; without it one that is free
+    #[arg(long, value_name = "PORT", conflicts_with = "bootstrap")]
+    broker_port: Option<u16>,
+    /// Partitions of a topic that the broker inside makes
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        default_value_t = DEFAULT_PARTITIONS,
+        value_parser = clap::value_parser!(u32).range(1..=1_000),
+        conflicts_with = "bootstrap"
+    )]
+    partitions: u32,
     #[command(flatten)]
     log: LogArgs,
 }
@@ -118,6 +133,14 @@ impl DevArgs {
         }
         Ok(config)
     }
+
+    fn broker(&self) -> Result<EmbeddedBroker, String> {
+        let broker = EmbeddedBroker::start()?.with_partitions(self.partitions);
+        match self.broker_port {
+            Some(port) => broker.at_port(port),
+            None => Ok(broker),
+        }
+    }
 }
 
 pub(super) fn dev(args: &DevArgs, output: &mut Output<'_>) -> Result<(), Failure> {
@@ -125,11 +148,8 @@ pub(super) fn dev(args: &DevArgs, output: &mut Output<'_>) -> Result<(), Failure
     let greeting = format!("sabot {}, for development", env!("CARGO_PKG_VERSION"));
     let embedded = match args.bootstrap {
         Some(_) => None,
-        None => Some(Arc::new(EmbeddedBroker::start().map_err(Failure::plain)?)),
+        None => Some(Arc::new(args.broker().map_err(Failure::plain)?)),
     };
-    if let Some(broker) = &embedded {
-        output.note(&format!("broker at {}. {}", broker.bootstrap(), EmbeddedBroker::limits()))?;
-    }
     control_plane::serve(&config, &greeting, embedded, output)
 }
 
@@ -186,6 +206,8 @@ mod tests {
             Dev::parse_from([&["dev"], args].concat()).args.config().map_err(|e| e.to_string())
         };
         insta::assert_snapshot!(dev(&["--listen", "0.0.0.0:7420"]).unwrap_err(), @"error: 0.0.0.0:7420 can be reached from elsewhere, and `dev` has no tokens; use `sabot serve`");
+        assert!(Dev::try_parse_from(["dev", "--bootstrap", "localhost:9092", "--partitions", "3"]).is_err());
+        assert!(Dev::try_parse_from(["dev", "--partitions", "0"]).is_err());
         let config = dev(&["--bootstrap", "localhost:9092"]).unwrap();
         assert_eq!(config.connections["default"].properties["bootstrap.servers"], "localhost:9092");
     }

@@ -210,6 +210,19 @@ fn check_prints_the_plan_or_all_mistakes() {
     let (code, out, err) = sabot(&["check", path]);
     assert_eq!((code, out.as_str()), (1, ""));
     assert!(err.starts_with(&format!("error: {path} has ")) && err.contains("did you mean `from`?"), "{err}");
+    // Expressions are typed where the columns are known.
+    let text = "name: p\nsources: { o: { file: { path: o.jsonl }, decode: { codec: json, schema: { id: int64 } } } }\n\
+        steps: { big: { from: o, filter: \"idd > 1\" }, odd: { from: o, filter: \"id > 1; drop table g\" } }\n\
+        sinks: { out: { from: [big, odd], stdout: {} } }\n";
+    std::fs::write(path, text).unwrap();
+    let (code, _, err) = sabot(&["check", path]);
+    assert!(
+        code == 1
+            && err.contains("2 mistakes")
+            && err.contains("`idd`")
+            && err.contains("did you mean `id`?"),
+        "{err}"
+    );
 }
 
 #[test]

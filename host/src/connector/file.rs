@@ -1,8 +1,9 @@
 //! Files: JSON lines through a codec, CSV and Arrow IPC through arrow-rs. A reader goes on from a line or row; a
 //! writer appends and makes durable at a barrier.
 
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::io::{BufRead as _, BufReader, BufWriter, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -141,6 +142,7 @@ impl RowReader {
 pub struct FileWriter {
     path: PathBuf,
     form: Form,
+    bytes: usize,
     barrier: Option<u64>,
     durable: Option<u64>,
 }
@@ -152,7 +154,8 @@ enum Form {
 }
 
 impl FileWriter {
-    /// Opens `path`, making it where there is none. Lines and CSV are appended to; an Arrow stream starts anew.
+    /// Opens `path`, making it where there is none. Lines and CSV are appended to. An Arrow stream cannot be, and what
+    /// is in one may be committed: where `out.arrow` is there, `out-2.arrow` begins, and so on.
     pub fn open(
         path: &Path,
         format: FileFormat,
@@ -163,10 +166,10 @@ impl FileWriter {
             if let Some(folder) = path.parent() {
                 std::fs::create_dir_all(folder)?;
             }
-            let mut options = OpenOptions::new();
-            let append = format != FileFormat::Arrow;
-            options.create(true).write(true).append(append).truncate(!append);
-            let file = options.open(path)?;
+            if format == FileFormat::Arrow {
+                return Ok((begin(path)?, true));
+            }
+            let file = OpenOptions::new().create(true).append(true).open(path)?;
             let new = file.metadata()?.len() == 0;
             Ok((file, new))
         };
@@ -188,7 +191,7 @@ impl FileWriter {
                 Form::Arrow(stream.map_err(|e| stop(path, e))?, file)
             }
         };
-        Ok(FileWriter { path: path.to_owned(), form, barrier: None, durable: None })
+        Ok(FileWriter { path: path.to_owned(), form, bytes: 0, barrier: None, durable: None })
     }
 
     fn sync(&mut self) -> std::io::Result<()> {
@@ -199,6 +202,24 @@ impl FileWriter {
                 stream.get_mut().flush()?;
                 file.sync_data()
             }
+        }
+    }
+}
+
+/// A new file: `path`, or where that is there the first of `path-2`, `path-3`, … before the extension that is not.
+fn begin(path: &Path) -> std::io::Result<File> {
+    let part = |part: Option<&OsStr>| part.map(|part| part.to_string_lossy().into_owned());
+    let name = part(path.file_stem()).unwrap_or_default();
+    let extension = part(path.extension()).map_or(String::new(), |extension| format!(".{extension}"));
+    let mut number = 1;
+    loop {
+        let path = match number {
+            1 => path.to_owned(),
+            _ => path.with_file_name(format!("{name}-{number}{extension}")),
+        };
+        match OpenOptions::new().create_new(true).write(true).open(path) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => number += 1,
+            opened => return opened,
         }
     }
 }
@@ -216,12 +237,17 @@ impl Writer for FileWriter {
                 lines.clear();
                 encoder.encode(&rows, encoded);
                 stdout::lines(encoded, from, lines, errors);
+                self.bytes += encoded.bytes.len();
                 out.write_all(lines).map_err(|e| stop(&self.path, e))?;
             }
             Form::Csv(csv, _) => csv.write(&rows).map_err(|e| stop(&self.path, e))?,
             Form::Arrow(stream, _) => stream.write(&rows).map_err(|e| stop(&self.path, e))?,
         }
         Ok(Written::Taken)
+    }
+
+    fn take_bytes(&mut self) -> usize {
+        std::mem::take(&mut self.bytes)
     }
 
     fn barrier(&mut self, id: u64) -> Result<(), ConnectorError> {
@@ -245,5 +271,28 @@ impl Drop for FileWriter {
             let _ = stream.finish();
         }
         let _ = self.sync();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::Int64Array;
+
+    use super::*;
+
+    #[test]
+    fn a_stream_of_arrow_that_is_there_is_not_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out/rows.arrow");
+        let rows = |n| RecordBatch::try_from_iter([("n", Arc::new(Int64Array::from(vec![n])) as _)]).unwrap();
+        for n in 1..=3 {
+            let mut writer = FileWriter::open(&path, FileFormat::Arrow, &rows(n).schema(), None).unwrap();
+            writer.write(&Batch::new(rows(n)), 0, &mut Vec::new()).unwrap();
+        }
+        for (n, name) in [(1, "rows.arrow"), (2, "rows-2.arrow"), (3, "rows-3.arrow")] {
+            let file = File::open(path.with_file_name(name)).unwrap();
+            let read = StreamReader::try_new(file, None).unwrap().collect::<Result<Vec<_>, _>>().unwrap();
+            assert_eq!(read, [rows(n)]);
+        }
     }
 }

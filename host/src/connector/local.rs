@@ -75,6 +75,8 @@ impl Group for LocalGroup {
             return Ok(());
         }
         self.save().map_err(|e| {
+            // What is not in the file is not committed: the same commit again has to write it.
+            self.progress = before;
             ConnectorError::Retry(format!("progress cannot be kept in {}: {e}", self.path.display()))
         })
     }
@@ -96,5 +98,23 @@ mod tests {
         assert_eq!(open().progress["s"][&2], 41);
         std::fs::write(&path, "{").unwrap();
         assert!(LocalGroup::open(path.clone(), Box::new(|_| Ok(Vec::new()))).is_err());
+    }
+
+    #[test]
+    fn a_commit_that_could_not_be_written_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (work, commit) = (
+            folder.path().join("work"),
+            Commit { source: "s".into(), topic: "t".into(), partition: 2, offset: 41 },
+        );
+        let path = work.join("progress.json");
+        let mut group = LocalGroup::open(path.clone(), Box::new(|_| Ok(Vec::new()))).unwrap();
+        std::fs::write(&work, "in the way").unwrap();
+        for _ in 0..2 {
+            assert!(group.commit(std::slice::from_ref(&commit), true).is_err());
+        }
+        std::fs::remove_file(&work).unwrap();
+        group.commit(&[commit], true).unwrap();
+        assert!(path.exists());
     }
 }

@@ -19,7 +19,7 @@ use crate::batch::{Batch, RawRecords};
 use crate::codec::RecordError;
 
 /// What to do about a failure of a connector.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum ConnectorError {
     /// It may work later (a broker that is down): keep trying, say so, lose nothing.
     #[error("{0}")]
@@ -145,6 +145,11 @@ pub trait Writer: Send {
 
     /// The highest barrier behind everything that is delivered. Waits at most `wait` for progress.
     fn delivered(&mut self, wait: Duration) -> Result<Option<u64>, ConnectorError>;
+
+    /// Bytes of the values that were taken since this was last asked; 0 where rows are not made into bytes of their own.
+    fn take_bytes(&mut self) -> usize {
+        0
+    }
 
     /// Whether a row that was refused with this code may be taken later, so that trying it again makes sense. What
     /// does not encode never does.

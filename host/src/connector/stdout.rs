@@ -12,21 +12,22 @@ pub struct Stdout {
     encoder: Encoder,
     encoded: Encoded,
     line: Vec<u8>,
+    bytes: usize,
     barrier: Option<u64>,
 }
 
 impl Stdout {
     /// Prints as `encoder` says.
     pub fn new(encoder: Encoder) -> Self {
-        Stdout { encoder, encoded: Encoded::default(), line: Vec::new(), barrier: None }
+        Stdout { encoder, encoded: Encoded::default(), line: Vec::new(), bytes: 0, barrier: None }
     }
 }
 
-/// Appends the rows that encoded to `lines`, a line each, and reports the others.
+/// Appends the rows that encoded to `lines`, a line each (an empty one for a row of no bytes), and reports the others.
 pub(super) fn lines(encoded: &mut Encoded, from: usize, lines: &mut Vec<u8>, errors: &mut Vec<RecordError>) {
-    let mut start = 0;
-    for end in encoded.ends.iter().map(|end| *end as usize) {
-        if end > start {
+    let (mut start, mut failed) = (0, encoded.errors.iter().map(|e| e.index as usize).peekable());
+    for (row, end) in encoded.ends.iter().map(|end| *end as usize).enumerate() {
+        if failed.next_if_eq(&row).is_none() {
             lines.extend_from_slice(&encoded.bytes[start..end]);
             lines.push(b'\n');
         }
@@ -45,11 +46,16 @@ impl Writer for Stdout {
         self.line.clear();
         self.encoder.encode(&batch.rows.slice(from, batch.len() - from), &mut self.encoded);
         lines(&mut self.encoded, from, &mut self.line, errors);
+        self.bytes += self.encoded.bytes.len();
         let mut out = std::io::stdout().lock();
         out.write_all(&self.line)
             .and_then(|()| out.flush())
             .map_err(|e| ConnectorError::Stop(format!("standard output is closed: {e}")))?;
         Ok(Written::Taken)
+    }
+
+    fn take_bytes(&mut self) -> usize {
+        std::mem::take(&mut self.bytes)
     }
 
     fn barrier(&mut self, id: u64) -> Result<(), ConnectorError> {
@@ -59,5 +65,23 @@ impl Writer for Stdout {
 
     fn delivered(&mut self, _wait: Duration) -> Result<Option<u64>, ConnectorError> {
         Ok(self.barrier)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_a_line_or_an_error() {
+        let failed = RecordError { index: 1, code: "no", message: "no".into() };
+        let mut encoded = Encoded::default();
+        encoded.bytes.extend(b"ab");
+        encoded.ends.extend([1, 1, 1, 2]);
+        encoded.errors.push(failed.clone());
+        let (mut text, mut errors) = (Vec::new(), Vec::new());
+        lines(&mut encoded, 10, &mut text, &mut errors);
+        assert_eq!(text, b"a\n\nb\n");
+        assert_eq!(errors, [RecordError { index: 11, ..failed }]);
     }
 }

@@ -311,9 +311,9 @@ pub struct SinkStatus {
     pub name: String,
     /// Topic or path.
     pub topic: String,
-    /// Rows delivered.
+    /// Rows handed to it; what it has not delivered yet is not committed either.
     pub rows: u64,
-    /// Bytes delivered.
+    /// Bytes of their values, where it makes them into bytes: Kafka, lines of a file, standard output.
     pub bytes: u64,
     /// Rows that did not encode.
     pub errors: u64,

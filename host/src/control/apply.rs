@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use super::api::*;
-use super::host::{Answer, Host, now_ms};
+use super::host::{Answer, Entry, Host, now_ms};
 use super::schemas::{self, Asking, pipeline_of};
 use super::{Reason, Refusal, RefusalKind};
 use crate::catalog::{Pinned, PipelineRecord, Proposal, Wanted};
 use crate::plan;
-use crate::spec::{self, Format, SpecError, StepKind};
+use crate::spec::{self, Format, Parsed, SpecError, StepKind};
 
 impl Host {
     /// Creates or changes a pipeline. `name` comes from the address and must be the one in `text`;
@@ -31,7 +31,7 @@ impl Host {
             ));
         }
         let parsed = spec::parse(text, Format::Auto).map_err(|e| invalid(&e))?;
-        let mut pipeline = parsed.pipeline;
+        let pipeline = &parsed.pipeline;
         if let Some(name) = name.filter(|n| *n != pipeline.name) {
             let reason = format!("the address says `{name}`, the specification says `{}`", pipeline.name);
             return Err(Refusal::with_reasons(
@@ -40,9 +40,24 @@ impl Host {
                 vec![Reason::at("name", reason)],
             ));
         }
-        let text = String::from_utf8_lossy(text).into_owned();
+        let name = pipeline.name.clone();
+        let entry = self.shared.entry(&name);
+        let applied = self.apply_checked(&entry, parsed, &String::from_utf8_lossy(text), expect, dry_run);
+        // Where it was refused, or only tried, there may be no such pipeline.
+        self.shared.forget_unused(&name, &entry);
+        applied
+    }
+
+    fn apply_checked(
+        &self,
+        entry: &Entry,
+        parsed: Parsed,
+        text: &str,
+        expect: Option<u64>,
+        dry_run: bool,
+    ) -> Answer<Applied> {
+        let mut pipeline = parsed.pipeline;
         let name_there = pipeline.name.clone();
-        let entry = self.shared.entry(&pipeline.name);
         let _change = entry.changing();
         let before = self.shared.catalog.pipeline(&pipeline.name).ok();
         let pins = self.pins(&pipeline, before.as_deref())?;
@@ -56,9 +71,11 @@ impl Host {
             registries: &self.shared.registries,
             before: written.as_ref().zip(before.as_deref().map(|record| &record.schemas)),
         };
+        self.shared.check_connections(&pipeline).map_err(does_not_fit)?;
+        self.shared.make_topics(&pipeline);
         let schemas = asking.sources(&mut pipeline).map_err(does_not_fit)?;
         let mut proposal =
-            Proposal { name: &name_there, spec: &text, pins, schemas, wanted: Wanted::Running, expect };
+            Proposal { name: &name_there, spec: text, pins, schemas, wanted: Wanted::Running, expect };
         let rehearsed = self.shared.catalog.rehearse(proposal.clone(), now_ms())?;
         // Binds every component and types every expression: nothing is stored that could not start.
         let job = self.shared.job(&rehearsed.record, self.bookkeeper()).map_err(does_not_fit)?;
@@ -78,7 +95,7 @@ impl Host {
             if let Some(handle) = entry.started() {
                 handle.stop();
             }
-            self.start_record(&entry, record)?;
+            self.start_record(entry, record)?;
         }
         let plan = plan::plan(&pipeline);
         Ok(Applied {

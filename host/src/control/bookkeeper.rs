@@ -6,7 +6,11 @@ use std::sync::{Arc, Weak};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::host::{Shared, now_ms};
-use crate::operator::component::{Event, ExchangeState};
+use super::schemas::pipeline_of;
+use crate::catalog::{Pinned, PipelineRecord};
+use crate::operator::component::{BY_HAND, Event, ExchangeState, VersionRef};
+use crate::spec::StepKind;
+use crate::wasm;
 
 /// Exchanges that may be waiting to be written down.
 const WAITING: usize = 1024;
@@ -41,7 +45,9 @@ fn listen(shared: &Weak<Shared>, heard: &Receiver<Event>) {
         let Some(shared) = shared.upgrade() else { return };
         let ExchangeState::RolledBack { reason } = &event.exchange.state else { continue };
         let Some((pipeline, step)) = event.step.split_once('/') else { continue };
-        tracing::warn!(pipeline, step, from = event.exchange.to.label, reason, "rolled back");
+        if reason != BY_HAND {
+            tracing::warn!(pipeline, step, from = event.exchange.to.label, reason, "rolled back");
+        }
         let entry = shared.entry(pipeline);
         let _change = entry.changing();
         if let Some(handle) = entry.started() {
@@ -49,10 +55,18 @@ fn listen(shared: &Weak<Shared>, heard: &Receiver<Event>) {
             handle.job().log(format!("step `{step}`: {to} was rolled back to {from}: {reason}"));
         }
         let Ok(record) = shared.catalog.pipeline(pipeline) else { continue };
-        let failed = record.pins.get(step).is_some_and(|pin| pin.current.digest == event.exchange.to.digest);
-        // Not so when the exchange was taken back before it was written down, or by hand.
-        if failed && let Err(e) = shared.catalog.roll_back(pipeline, step, None, reason, now_ms()) {
+        let Some(failed) = pinned_as(&record, step, &event.exchange.to) else { continue };
+        if let Err(e) = shared.catalog.take_back(pipeline, step, failed, reason, now_ms()) {
             tracing::error!(pipeline, step, "the catalog could not be told of a rollback: {e}");
         }
     }
+}
+
+/// What is stored of a step, if it is this version with this configuration.
+fn pinned_as<'a>(record: &'a PipelineRecord, step: &str, version: &VersionRef) -> Option<&'a Pinned> {
+    let pinned = &record.pins.get(step)?.current;
+    let written = pipeline_of(record).ok()?;
+    let StepKind::Wasm(wasm) = &written.step(step)?.kind else { return None };
+    let config = wasm::config_text(pinned.config.as_ref().unwrap_or(&wasm.config));
+    (pinned.digest == version.digest && config == version.config).then_some(pinned)
 }

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::api::*;
 use super::bookkeeper::Bookkeeper;
+use super::crash_loop::CrashLoop;
 use super::{Reason, Refusal, RefusalKind};
 use crate::catalog::{self, Catalog, CatalogError, ComponentRecord, Described, PipelineRecord, Wanted};
 use crate::codec::registry::Registries;
@@ -120,6 +121,7 @@ impl Host {
             ..Default::default()
         })
         .map_err(|e| Refusal::new(RefusalKind::Internal, "the WebAssembly engine", e.to_string()))?;
+        engine.forget_others(&catalog.components().into_iter().map(|component| component.digest).collect());
         let properties =
             config.connections.iter().map(|(name, c)| (name.clone(), c.properties.clone())).collect();
         let queue_bytes = config.limits.kafka_queue_bytes;
@@ -145,15 +147,35 @@ impl Host {
             Refusal::new(RefusalKind::Internal, "a thread could not be started", e.to_string())
         })?;
         let host = Host { shared, bookkeeper };
-        for record in host.shared.catalog.pipelines() {
-            if record.wanted == Wanted::Running {
-                let entry = host.shared.entry(&record.name);
-                let _change = entry.changing();
+        host.start_wanted();
+        Ok(host)
+    }
+
+    /// Starts what was running, unless the host ends whenever it does.
+    fn start_wanted(&self) {
+        let mut wanted = self.shared.catalog.pipelines();
+        wanted.retain(|record| record.wanted == Wanted::Running);
+        if wanted.is_empty() {
+            return;
+        }
+        let starts = CrashLoop::new(&self.shared.config.data_dir);
+        let refused = starts.begin();
+        if let Some(reason) = &refused {
+            tracing::error!("{reason}");
+        }
+        for record in wanted {
+            let entry = self.shared.entry(&record.name);
+            let _change = entry.changing();
+            match &refused {
+                Some(reason) => {
+                    let reasons = vec![Reason::new(reason.clone())];
+                    *entry.place() = Place::Broken { reasons, at: SystemTime::now() };
+                }
                 // The reasons are in its status.
-                let _ = host.start_record(&entry, &record);
+                None => drop(self.start_record(&entry, &record)),
             }
         }
-        Ok(host)
+        starts.settle_later();
     }
 
     /// Checks and stores a component.
@@ -255,7 +277,7 @@ impl Host {
         }
         self.shared.catalog.remove_pipeline(name)?;
         *entry.place() = Place::Idle;
-        self.shared.entries.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.shared.forget_unused(name, &entry);
         Ok(())
     }
 
@@ -308,6 +330,7 @@ impl Host {
             let entries = self.shared.entries.read().unwrap_or_else(PoisonError::into_inner);
             entries.values().cloned().collect()
         };
+        CrashLoop::new(&self.shared.config.data_dir).settle();
         std::thread::scope(|scope| {
             for handle in entries.iter().filter_map(|e| e.started()) {
                 scope.spawn(move || handle.stop());
@@ -323,6 +346,16 @@ impl Shared {
         Arc::clone(entries.entry(name.to_owned()).or_default())
     }
 
+    /// Forgets the entry of a pipeline that is not stored, unless somebody else has it, who goes on with it.
+    pub fn forget_unused(&self, name: &str, entry: &Arc<Entry>) {
+        let unknown = matches!(self.catalog.pipeline(name), Err(CatalogError::Unknown { .. }));
+        let mut entries = self.entries.write().unwrap_or_else(PoisonError::into_inner);
+        // One is the map's, one is the caller's, and nobody gets another while this lock is held.
+        if unknown && Arc::strong_count(entry) == 2 {
+            entries.remove(name);
+        }
+    }
+
     /// Folder of a pipeline's own files.
     pub fn folder(&self, name: &str) -> PathBuf {
         self.config.data_dir.join("work").join(name)
@@ -332,4 +365,58 @@ impl Shared {
 pub(super) fn refused_component(error: &wasm::WasmError) -> Refusal {
     let reasons = error.reasons.iter().map(Reason::new).collect();
     Refusal::with_reasons(RefusalKind::Invalid, "not a component that can run here", reasons)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PIPELINE: &str = "
+name: p
+sources: { made: { generate: { schema: { id: int64 }, columns: { id: sequence }, rate: 10 } } }
+sinks: { gone: { from: made, blackhole: {} } }
+";
+
+    fn host(folder: &std::path::Path) -> Host {
+        let config = Config { data_dir: folder.join("data"), insecure: true, ..Config::default() };
+        Host::open(&config).unwrap()
+    }
+
+    fn entries(host: &Host) -> usize {
+        host.shared.entries.read().unwrap().len()
+    }
+
+    #[test]
+    fn names_that_were_refused_leave_nothing_and_whoever_waits_for_an_entry_keeps_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = host(folder.path());
+        let wrong = PIPELINE.replace("id: sequence", "ident: sequence");
+        assert!(host.apply(None, wrong.as_bytes(), None, false).is_err());
+        host.apply(None, PIPELINE.as_bytes(), None, true).unwrap();
+        assert_eq!(entries(&host), 0);
+        host.apply(None, PIPELINE.as_bytes(), None, false).unwrap();
+        let waits = host.shared.entry("p");
+        host.remove_pipeline("p").unwrap();
+        assert!(Arc::ptr_eq(&waits, &host.shared.entry("p")), "it goes on with the entry that all see");
+        drop(waits);
+        host.apply(None, PIPELINE.as_bytes(), None, false).unwrap();
+        host.remove_pipeline("p").unwrap();
+        assert_eq!(entries(&host), 0);
+    }
+
+    #[test]
+    fn a_host_that_ends_at_every_start_comes_up_without_its_pipelines() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = host(folder.path());
+        first.apply(None, PIPELINE.as_bytes(), None, false).unwrap();
+        first.shutdown();
+        drop(first);
+        std::fs::write(folder.path().join("data/starts"), "5").unwrap();
+        let second = host(folder.path());
+        let status = second.pipeline("p").unwrap();
+        assert_eq!(status.state, PipelineState::Failed);
+        assert!(status.reason.unwrap().contains("5 times in a row"));
+        assert_eq!(second.start_pipeline("p").unwrap().state, PipelineState::Starting);
+        second.shutdown();
+    }
 }

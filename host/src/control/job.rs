@@ -18,13 +18,23 @@ use crate::runtime::{Job, Resources, bind_native};
 use crate::spec::{self, DeadLetterTarget, SinkConnector, SourceConnector, Step, StepKind};
 use crate::wasm;
 
-/// Partitions of a topic that the embedded broker makes.
-const EMBEDDED_PARTITIONS: u32 = 2;
+/// What is wrong with steps and sinks as far as it can be told without a host: where the columns are known, every
+/// expression is typed; what hangs below a component is not looked at.
+pub fn mistakes_of_steps(pipeline: &spec::Pipeline) -> Vec<spec::SpecError> {
+    struct Native;
+    impl Binder for Native {
+        fn output(&mut self, _: &Node, step: &Step, input: &SchemaRef) -> Result<Bound, Vec<BindError>> {
+            bind_native(step, input)
+        }
+    }
+    plan::resolve(&plan::plan(pipeline), pipeline, &mut Native).err().unwrap_or_default()
+}
 
 impl Shared {
     /// The job of a stored (or proposed) pipeline.
     pub fn job(&self, record: &PipelineRecord, bookkeeper: &Bookkeeper) -> Result<Job, Vec<Reason>> {
         let pipeline = pipeline_of(record)?;
+        self.check_connections(&pipeline)?;
         self.make_topics(&pipeline);
         let plan = plan::plan(&pipeline);
         let mut binder = Components { shared: self, record, versions: BTreeMap::new() };
@@ -47,8 +57,34 @@ impl Shared {
         Ok(Job::new(pipeline, plan, schemas, controls, resources))
     }
 
+    /// Every connection that the pipeline names has to be in the host's config.
+    pub fn check_connections(&self, pipeline: &spec::Pipeline) -> Result<(), Vec<Reason>> {
+        let sources = pipeline.sources.iter().filter_map(|source| match &source.connector {
+            SourceConnector::Kafka(kafka) => {
+                Some((format!("sources.{}.kafka", source.name), &kafka.connection))
+            }
+            _ => None,
+        });
+        let sinks = pipeline.sinks.iter().filter_map(|sink| match &sink.connector {
+            SinkConnector::Kafka(kafka) => Some((format!("sinks.{}.kafka", sink.name), &kafka.connection)),
+            _ => None,
+        });
+        let dead = match &pipeline.dead_letter {
+            DeadLetterTarget::Kafka { connection, .. } => Some(("dead_letter.kafka".to_owned(), connection)),
+            DeadLetterTarget::HostFile | DeadLetterTarget::File(_) => None,
+        };
+        let named = sources.chain(sinks).chain(dead);
+        let wrong: Vec<Reason> = named
+            .filter_map(|(at, name)| {
+                let unknown = self.connections.get(name).err()?;
+                Some(Reason::at(format!("{at}.connection"), unknown.to_string()))
+            })
+            .collect();
+        if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+    }
+
     /// On the embedded broker topics are there once a pipeline names them.
-    fn make_topics(&self, pipeline: &spec::Pipeline) {
+    pub fn make_topics(&self, pipeline: &spec::Pipeline) {
         let Some(broker) = &self.embedded else { return };
         let read = pipeline.sources.iter().filter_map(|source| match &source.connector {
             SourceConnector::Kafka(kafka) => Some((&kafka.connection, &kafka.topic)),
@@ -63,7 +99,7 @@ impl Shared {
             DeadLetterTarget::HostFile | DeadLetterTarget::File(_) => None,
         };
         for (_, topic) in read.chain(written).chain(dead).filter(|(connection, _)| *connection == "default") {
-            if let Err(e) = broker.create_topic(topic, EMBEDDED_PARTITIONS) {
+            if let Err(e) = broker.create_named_topic(topic) {
                 // The pipeline will say that the topic is not there.
                 tracing::warn!("{e}");
             }

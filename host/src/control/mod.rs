@@ -5,6 +5,7 @@
 pub mod api;
 mod apply;
 mod bookkeeper;
+mod crash_loop;
 mod dead_letters;
 mod host;
 mod job;
@@ -15,5 +16,9 @@ mod swap;
 
 pub use dead_letters::LetterQuery;
 pub use host::Host;
+pub use job::mistakes_of_steps;
 pub use refusal::{Reason, Refusal, RefusalKind};
 pub use schemas::{Asking, columns};
+pub use status::STARTS_AGAIN;
+
+pub use crate::runtime::SOURCES_ENDED;

@@ -10,6 +10,9 @@ use crate::catalog::{PipelineRecord, Wanted};
 use crate::runtime::{Handle, State};
 use crate::spec::{self, SinkConnector, SourceConnector, StepKind};
 
+/// Stands before the time after which a failed pipeline starts by itself.
+pub const STARTS_AGAIN: &str = " (starts again in";
+
 impl Shared {
     /// What the pipeline of `record` does now.
     pub fn status(&self, record: &PipelineRecord) -> PipelineStatus {
@@ -62,7 +65,7 @@ fn started(handle: &Handle, status: &mut PipelineStatus) {
     };
     status.reason = life.reason;
     if let (Some(wait), Some(reason)) = (life.retry_in, &mut status.reason) {
-        reason.push_str(&format!(" (starts again in {:.1} s)", wait.as_secs_f64()));
+        reason.push_str(&format!("{STARTS_AGAIN} {:.1} s)", wait.as_secs_f64()));
     }
     status.restarts = life.restarts;
     status.since_ms = ms(life.since);

@@ -92,7 +92,8 @@ fn run(command: &mut Command) -> Result<Vec<u8>, BuildError> {
 /// SIMD, so loops over columns may use it.
 const RUST_PROFILE: [(&str, &str); 5] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "3"),
-    ("CARGO_PROFILE_RELEASE_LTO", "thin"),
+    // With thin LTO names in the module are numbered by the paths of this machine.
+    ("CARGO_PROFILE_RELEASE_LTO", "fat"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
     ("CARGO_PROFILE_RELEASE_DEBUG", "0"),
     ("CARGO_PROFILE_RELEASE_STRIP", "debuginfo"),
@@ -101,7 +102,7 @@ const RUST_PROFILE: [(&str, &str); 5] = [
 fn rust_module(folder: &Path) -> Result<Vec<u8>, BuildError> {
     let toolchain = rust(&ThisMachine)?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(folder).envs(RUST_PROFILE);
+    cargo.current_dir(folder).envs(RUST_PROFILE).args(["--config", &without_paths(folder)]);
     cargo.args([
         "build",
         "--release",
@@ -127,6 +128,20 @@ fn rust_module(folder: &Path) -> Result<Vec<u8>, BuildError> {
         ))
     })?;
     file("read", &module, std::fs::read(&module))
+}
+
+/// Cargo's setting with which a component is the same from any folder and shows nobody's: of the paths in panics only
+/// what comes after the folders of the workspace and of cargo is left. Flags of the user's own cargo files stay.
+fn without_paths(folder: &Path) -> String {
+    let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
+    let home = home.or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")));
+    let mapped = [(Some(workspace(folder).to_owned()), "."), (home, "cargo")];
+    let flags = mapped.into_iter().filter_map(|(from, to)| {
+        // A TOML string in single quotes takes everything else as it is.
+        let from = from?.into_os_string().into_string().ok().filter(|path| !path.contains('\''))?;
+        Some(format!("'--remap-path-prefix={from}={to}'"))
+    });
+    format!("target.{WASM_TARGET}.rustflags=[{}]", flags.collect::<Vec<_>>().join(", "))
 }
 
 /// The outermost folder above that is a cargo workspace, else the folder itself.
@@ -233,4 +248,18 @@ pub(super) fn write_all(folder: &Path, files: &[(&str, &str)]) -> Result<(), Bui
         file("write", &path, std::fs::write(&path, text))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_this_machine_are_mapped_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let setting = without_paths(folder.path());
+        let workspace = format!("'--remap-path-prefix={}=.'", folder.path().display());
+        assert!(setting.starts_with("target.wasm32-unknown-unknown.rustflags=["), "{setting}");
+        assert!(setting.contains(&workspace) && setting.ends_with("=cargo']"), "{setting}");
+    }
 }

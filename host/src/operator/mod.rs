@@ -74,6 +74,11 @@ pub trait Operator: Send {
     /// Rows from the step's input.
     fn on_batch(&mut self, batch: &Batch, out: &mut Output) -> Result<(), OperatorError>;
 
+    /// Rows of a dead letter that runs again: that it fails was to be expected and says nothing about a version on trial.
+    fn on_letter(&mut self, batch: &Batch, out: &mut Output) -> Result<(), OperatorError> {
+        self.on_batch(batch, out)
+    }
+
     /// Event time has come this far (milliseconds since 1970).
     fn on_watermark(&mut self, _watermark_ms: i64, _out: &mut Output) -> Result<(), OperatorError> {
         Ok(())

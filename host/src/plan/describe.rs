@@ -34,7 +34,10 @@ fn source(pipeline: &Pipeline, source: &Source) -> String {
         let _ = write!(text, ", {}", decode.value.codec.name());
     }
     text += &match (&source.schema, &source.decode) {
-        (Some(columns), _) => format!(", {} columns", columns.fields().len()),
+        (Some(columns), _) => match columns.fields().len() {
+            1 => ", 1 column".to_owned(),
+            many => format!(", {many} columns"),
+        },
         (None, Some(Decode { value: ValueFormat { columns: Columns::Inferred(sample), .. }, .. })) => {
             format!(", columns from a sample of up to {} records", sample.records)
         }

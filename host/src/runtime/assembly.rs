@@ -17,7 +17,7 @@ use super::metrics::PipelineMetrics;
 use super::native;
 use super::run::{COMMANDS_AT_ONCE, Made, Signals};
 use super::task::{Event, Feed, Task};
-use super::walker::{Edge, Role, Walker, WalkerNode};
+use super::walker::{Edge, Role, Waiting, Walker, WalkerNode};
 use crate::codec::Decoder;
 use crate::codec::registry::Registries;
 use crate::connector::Partition;
@@ -224,15 +224,16 @@ impl Job {
             true => Some(connectors::dead_letter_writer(&self.spec, &self.resources)?),
             false => None,
         };
+        let events = making.events.clone();
+        // Only the coordinator's own end makes this fail, and then nobody asks.
+        let waiting: Waiting = Arc::new(move |reason| drop(events.send(Event::Waiting { task, reason })));
         let dead_letters = DeadLetters::new(
             self.name().into(),
             writer,
             Arc::clone(&self.metrics),
             Arc::clone(&making.signals.halt),
+            Arc::clone(&waiting),
         );
-        let events = making.events.clone();
-        // Only the coordinator's own end makes this fail, and then nobody asks.
-        let waiting = Box::new(move |reason| drop(events.send(Event::Waiting { task, reason })));
         let Signals { halt, replays, .. } = making.signals;
         Ok(Walker::new(nodes, dead_letters, Arc::clone(replays), Arc::clone(halt), waiting))
     }

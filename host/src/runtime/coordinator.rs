@@ -2,12 +2,15 @@
 //! barriers, commits what is complete, and restarts after a failure with growing waits; or gives up, where too much
 //! fails for going on to make sense.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Select, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, bounded};
 
 use super::assembly::Job;
 use super::life::{Life, State};
@@ -24,8 +27,10 @@ use crate::supervise::{Failures, RestartPolicy};
 const TURN: Duration = Duration::from_millis(100);
 /// How long it waits for its groups while no tasks run.
 const JOIN_TURN: Duration = Duration::from_millis(10);
+/// How often whoever waits for an answer looks whether there is still somebody who could give it.
+const LOOK: Duration = Duration::from_millis(100);
 /// How long a commit that must be sure is tried again.
-const COMMIT_PATIENCE: Duration = Duration::from_secs(10);
+const COMMIT_PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 200 } else { 10_000 });
 /// Time between barriers while somebody waits for replayed letters.
 const REPLAY_BARRIERS: Duration = Duration::from_millis(500);
 
@@ -47,15 +52,8 @@ impl Handle {
         let (stop, stopped) = bounded(1);
         let (orders, ordered) = bounded(1);
         let stopping = Arc::new(AtomicBool::new(false));
-        let coordinator = Coordinator {
-            job: Arc::clone(&job),
-            life: Arc::clone(&life),
-            stopped,
-            ordered,
-            replay: None,
-            stopping: Arc::clone(&stopping),
-            tasks_checkpoint: 1,
-        };
+        let (known, shown, told) = (Arc::clone(&job), Arc::clone(&life), Arc::clone(&stopping));
+        let coordinator = Coordinator::new(known, shown, stopped, ordered, told);
         let thread = std::thread::Builder::new()
             .name(format!("c-{}", job.name()))
             .spawn(move || coordinator.run(policy))?;
@@ -106,11 +104,26 @@ impl Handle {
             let (answer, answered) = bounded(1);
             let gone = || "the pipeline stopped before they were through".to_owned();
             self.orders.send(Order { letters: ready, answer }).map_err(|_| gone())?;
-            ran = answered.recv().map_err(|_| gone())??;
+            ran = self.answer(&answered).ok_or_else(gone)??;
         }
         let mut ran = ran.into_iter();
         let missing = || Outcome::Skipped("it was lost on its way to its task".into());
         Ok(outcomes.into_iter().map(|known| known.or_else(|| ran.next()).unwrap_or_else(missing)).collect())
+    }
+
+    /// An answer of the coordinator; `None` where it ended before it took the order, which then stays in its channel.
+    fn answer<T>(&self, answered: &Receiver<T>) -> Option<T> {
+        loop {
+            match answered.recv_timeout(LOOK) {
+                Ok(answer) => return Some(answer),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                // It may have answered just before it ended.
+                Err(RecvTimeoutError::Timeout) if self.life.snapshot().is_at_rest() => {
+                    return answered.try_recv().ok();
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
     }
 
     /// Waits until it has stopped, by itself or otherwise.
@@ -138,6 +151,10 @@ struct Coordinator {
     ordered: Receiver<Order>,
     /// Letters on their way.
     replay: Option<UnderWay>,
+    /// What some task waits for.
+    waits: Option<String>,
+    /// Why the last commit of the run that was drained last is not sure, if it is not.
+    uncommitted: Option<String>,
     /// It was told to stop. Tasks look at it too.
     stopping: Arc<AtomicBool>,
     tasks_checkpoint: u64,
@@ -146,9 +163,12 @@ struct Coordinator {
 enum Ending {
     Stopped,
     SourcesEnded,
-    /// Too much fails.
+    /// Too much fails, or what must not.
     GaveUp(String),
 }
+
+/// Why a pipeline is at rest whose sources have ended.
+pub const SOURCES_ENDED: &str = "all its sources have ended";
 
 /// A group and the partitions it gave, while no run has them.
 struct Membership {
@@ -156,9 +176,22 @@ struct Membership {
     sources: Vec<String>,
     assigned: bool,
     partitions: Vec<Partition>,
+    /// What it waits for: a broker that is away.
+    trouble: Option<String>,
 }
 
 impl Coordinator {
+    fn new(
+        job: Arc<Job>,
+        life: Arc<Life>,
+        stopped: Receiver<()>,
+        ordered: Receiver<Order>,
+        stopping: Arc<AtomicBool>,
+    ) -> Coordinator {
+        let (replay, waits, uncommitted) = (None, None, None);
+        Coordinator { job, life, stopped, ordered, replay, waits, uncommitted, stopping, tasks_checkpoint: 1 }
+    }
+
     fn run(mut self, policy: RestartPolicy) {
         let mut failures = Failures::default();
         loop {
@@ -168,7 +201,7 @@ impl Coordinator {
                 Ok(_) if self.is_stopping() => return self.life.enter(State::Stopped, None),
                 Ok(Ending::Stopped) => return self.life.enter(State::Stopped, None),
                 Ok(Ending::SourcesEnded) => {
-                    return self.life.enter(State::Stopped, Some("all its sources have ended".into()));
+                    return self.life.enter(State::Stopped, Some(SOURCES_ENDED.into()));
                 }
                 Ok(Ending::GaveUp(reason)) => {
                     tracing::error!(pipeline = self.job.name(), reason, "the pipeline gave up");
@@ -208,7 +241,13 @@ impl Coordinator {
             .job
             .groups()?
             .into_iter()
-            .map(|(group, sources)| Membership { group, sources, assigned: false, partitions: Vec::new() })
+            .map(|(group, sources)| Membership {
+                group,
+                sources,
+                assigned: false,
+                partitions: Vec::new(),
+                trouble: None,
+            })
             .collect();
         let result = self.keep_running(&mut memberships);
         if let Some(replay) = self.replay.take() {
@@ -229,11 +268,12 @@ impl Coordinator {
         loop {
             if self.is_stopping() {
                 if let Some((run, _)) = run.take() {
-                    self.drain(run, memberships)?;
+                    self.finish(run, memberships)?;
                 }
                 return Ok(Ending::Stopped);
             }
             self.look_after(memberships, &mut run)?;
+            self.show(memberships, run.is_some());
             let Some((at_work, watch)) = &mut run else {
                 // After a stop what a drain gave back may be past a batch that was left.
                 if memberships.iter().all(|m| m.assigned) && !self.is_stopping() {
@@ -245,19 +285,25 @@ impl Coordinator {
             self.rest(at_work, barrier_at);
             match at_work.next(Duration::ZERO) {
                 None => {}
-                Some(Happened::Waiting(Some(reason))) => self.life.enter(State::Paused, Some(reason)),
-                Some(Happened::Waiting(None)) => self.life.enter(State::Running, None),
                 Some(Happened::Failed(reason)) => {
                     at_work.cancel();
                     return Err(reason);
                 }
+                Some(Happened::GaveUp(reason)) => {
+                    at_work.cancel();
+                    return Ok(Ending::GaveUp(reason));
+                }
                 Some(Happened::SourcesEnded) => {
                     if let Some((run, _)) = run.take() {
-                        self.drain(run, memberships)?;
+                        self.finish(run, memberships)?;
                     }
                     return Ok(Ending::SourcesEnded);
                 }
-                Some(happened) => self.hear(memberships, happened, false),
+                Some(happened) => {
+                    for completed in self.hear(happened) {
+                        self.commit(memberships, &completed, false);
+                    }
+                }
             }
             if let Some(reason) = watch.look(&self.job, Instant::now()) {
                 self.end(&mut run, memberships);
@@ -288,7 +334,7 @@ impl Coordinator {
     /// Finishes a run that nothing follows. What it cannot finish is read again after the next start.
     fn end(&mut self, run: &mut Option<(Run, Watch)>, memberships: &mut [Membership]) {
         if let Some((run, _)) = run.take()
-            && let Err(reason) = self.drain(run, memberships)
+            && let Err(reason) = self.finish(run, memberships)
         {
             self.job.log(format!("stopped without finishing: {reason}"));
         }
@@ -308,24 +354,40 @@ impl Coordinator {
         self.replay.as_ref().is_some_and(|replay| replay.wants_barrier(run.next_checkpoint()))
     }
 
-    /// A run says that checkpoints are complete, or that letters are put in.
-    fn hear(&mut self, memberships: &mut [Membership], happened: Happened, sure: bool) {
+    /// A run says that checkpoints are complete, that letters are put in or what it waits for. Answers what is to be
+    /// committed, oldest first; the newest of them stands for all.
+    fn hear(&mut self, happened: Happened) -> Vec<Completed<Commit>> {
         match happened {
             Happened::Completed(completed) => {
-                for completed in completed {
-                    let id = completed.id;
-                    self.commit(memberships, completed, sure);
-                    if let Some(replay) = self.replay.take_if(|replay| replay.is_through(id)) {
+                for Completed { id, .. } in &completed {
+                    if let Some(replay) = self.replay.take_if(|replay| replay.is_through(*id)) {
                         replay.finish();
                     }
                 }
+                return completed;
             }
             Happened::Replayed { task, passed } => {
                 if let Some(replay) = &mut self.replay {
                     replay.put_in(task, passed);
                 }
             }
-            Happened::Waiting(_) | Happened::Failed(_) | Happened::SourcesEnded => {}
+            Happened::Waiting(reason) => self.waits = reason,
+            Happened::Failed(_) | Happened::GaveUp(_) | Happened::SourcesEnded => {}
+        }
+        Vec::new()
+    }
+
+    /// The state for whoever asks: what a group or a task waits for, or that data flows.
+    fn show(&self, memberships: &[Membership], runs: bool) {
+        let trouble = memberships.iter().find_map(|membership| membership.trouble.as_ref());
+        let now = self.life.snapshot();
+        match (trouble.or(self.waits.as_ref()), runs) {
+            (Some(reason), _) if now.state != State::Paused || now.reason.as_ref() != Some(reason) => {
+                self.life.enter(State::Paused, Some(reason.clone()));
+            }
+            (None, true) if now.state != State::Running => self.life.enter(State::Running, None),
+            (None, false) if now.state == State::Paused => self.life.enter(State::Starting, None),
+            _ => {}
         }
     }
 
@@ -337,8 +399,13 @@ impl Coordinator {
     ) -> Result<(), String> {
         let wait = if run.is_some() { Duration::ZERO } else { JOIN_TURN };
         for index in 0..memberships.len() {
-            match memberships[index].group.poll(wait) {
-                Ok(None) => {}
+            let polled = memberships[index].group.poll(wait);
+            memberships[index].trouble = match &polled {
+                Err(ConnectorError::Retry(reason)) => Some(reason.clone()),
+                _ => None,
+            };
+            match polled {
+                Ok(None) | Err(ConnectorError::Retry(_)) => {}
                 Ok(Some(GroupEvent::Assigned(partitions))) => {
                     if let Some((run, _)) = run.take() {
                         self.drain(run, memberships)?;
@@ -357,7 +424,6 @@ impl Coordinator {
                     self.life.enter(State::Starting, Some("the consumer group is rebalancing".into()));
                     membership.group.released().map_err(|e| e.to_string())?;
                 }
-                Err(ConnectorError::Retry(reason)) => self.life.enter(State::Paused, Some(reason)),
                 Err(ConnectorError::Stop(reason)) => return Err(reason),
             }
         }
@@ -368,17 +434,34 @@ impl Coordinator {
         let partitions: Vec<Partition> =
             memberships.iter_mut().flat_map(|m| m.partitions.drain(..)).collect();
         let count = partitions.len();
+        // Those that went to another host are not ours to tell.
+        self.job.metrics().forget_positions();
+        self.waits = None;
         let run = Run::start(&self.job, partitions, self.tasks_checkpoint, Halt::of(&self.stopping))?;
         self.job.set_tasks(run.tasks());
         self.job.log(format!("running: {count} partitions, {} tasks", run.tasks()));
-        self.life.enter(State::Running, None);
         Ok(run)
     }
 
-    /// Finishes a run and gives its partitions back to their groups.
+    /// Finishes a run that nothing follows: what it did has to be committed too.
+    fn finish(&mut self, run: Run, memberships: &mut [Membership]) -> Result<(), String> {
+        self.drain(run, memberships)?;
+        match self.uncommitted.take() {
+            None => Ok(()),
+            Some(reason) => Err(format!(
+                "what was done last is not committed, so it is done again after the next start: {reason}"
+            )),
+        }
+    }
+
+    /// Finishes a run and gives its partitions back to their groups. What is complete is committed once, at the end:
+    /// whoever waits for a broker that is away shall not wait for each checkpoint, nor keep the tasks waiting.
     fn drain(&mut self, run: Run, memberships: &mut [Membership]) -> Result<(), String> {
         self.tasks_checkpoint = run.next_checkpoint() + 1;
-        let drained = run.drain(|happened| self.hear(memberships, happened, true));
+        let mut newest = None;
+        let drained = run.drain(|happened| newest = self.hear(happened).pop().or(newest.take()));
+        self.waits = None;
+        self.uncommitted = newest.and_then(|completed| self.commit(memberships, &completed, true));
         if let Some(replay) = self.replay.take() {
             // The next run would not hear of them.
             replay.give_up("the pipeline stopped, or its partitions moved, before they were through");
@@ -391,7 +474,15 @@ impl Coordinator {
         Ok(())
     }
 
-    fn commit(&self, memberships: &mut [Membership], completed: Completed<Commit>, sure: bool) {
+    /// Commits a checkpoint; `until_sure` waits for the answers and tries again for a while. Answers why it is not
+    /// committed everywhere, if so; the next commit covers it, or the records are read again.
+    fn commit(
+        &self,
+        memberships: &mut [Membership],
+        completed: &Completed<Commit>,
+        until_sure: bool,
+    ) -> Option<String> {
+        let mut failed = None;
         for membership in memberships {
             let offsets: Vec<Commit> =
                 completed.notes.iter().filter(|c| membership.sources.contains(&c.source)).cloned().collect();
@@ -400,15 +491,15 @@ impl Coordinator {
             }
             let until = Instant::now() + COMMIT_PATIENCE;
             loop {
-                match membership.group.commit(&offsets, sure) {
+                match membership.group.commit(&offsets, until_sure) {
                     Ok(()) => {
                         let metrics = self.job.metrics();
                         offsets.iter().for_each(|c| metrics.committed(&c.source, c.partition, c.offset));
                         break;
                     }
-                    // Not lost: the next commit covers it, or the records are read again.
-                    Err(e) if !sure || Instant::now() > until => {
+                    Err(e) if !until_sure || Instant::now() > until => {
                         tracing::warn!(pipeline = self.job.name(), checkpoint = completed.id, "commit: {e}");
+                        failed = Some(e.to_string());
                         break;
                     }
                     Err(_) => std::thread::sleep(JOIN_TURN),
@@ -416,5 +507,6 @@ impl Coordinator {
             }
         }
         self.job.metrics().checkpoint(completed.id);
+        failed
     }
 }

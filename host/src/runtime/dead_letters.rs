@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::metrics::PipelineMetrics;
-use super::walker::TaskError;
+use super::walker::{TaskError, Waiting};
 use crate::batch::{Batch, RawRecords};
 use crate::codec::RecordError;
 use crate::connector::dead_letter::{row_as_json, row_to_ipc};
@@ -26,6 +26,8 @@ pub(super) struct DeadLetters {
     writer: Option<Box<dyn DeadLetterWriter>>,
     metrics: Arc<PipelineMetrics>,
     halt: Arc<Halt>,
+    /// Told when letters cannot be kept.
+    waiting: Waiting,
 }
 
 impl DeadLetters {
@@ -35,8 +37,9 @@ impl DeadLetters {
         writer: Option<Box<dyn DeadLetterWriter>>,
         metrics: Arc<PipelineMetrics>,
         halt: Arc<Halt>,
+        waiting: Waiting,
     ) -> Self {
-        DeadLetters { pipeline, writer, metrics, halt }
+        DeadLetters { pipeline, writer, metrics, halt, waiting }
     }
 
     /// A record that did not decode.
@@ -71,17 +74,26 @@ impl DeadLetters {
         let Some(writer) = &mut self.writer else {
             return Err(TaskError::Failed(format!("`{}` has nowhere to write dead letters", letter.step)));
         };
+        let mut told = false;
         loop {
             match writer.put(&letter) {
                 Ok(()) => break,
                 Err(ConnectorError::Retry(_)) if self.halt.is_cancelled() => {
                     return Err(TaskError::Cancelled);
                 }
-                Err(ConnectorError::Retry(_)) => std::thread::sleep(Duration::from_millis(20)),
+                Err(ConnectorError::Retry(reason)) => {
+                    if !std::mem::replace(&mut told, true) {
+                        (self.waiting)(Some(format!("dead letters: {reason}")));
+                    }
+                    std::thread::sleep(Duration::from_millis(20));
+                }
                 Err(ConnectorError::Stop(reason)) => {
                     return Err(TaskError::Failed(format!("dead letters: {reason}")));
                 }
             }
+        }
+        if told {
+            (self.waiting)(None);
         }
         self.metrics.dead_letter();
         Ok(())
@@ -95,13 +107,16 @@ impl DeadLetters {
         }
     }
 
-    /// The barrier behind everything that is durable.
-    pub fn delivered(&mut self) -> Result<u64, TaskError> {
+    /// The barrier behind everything that is durable. What it waits for is put into `waits`.
+    pub fn delivered(&mut self, waits: &mut Option<String>) -> Result<u64, TaskError> {
         match &mut self.writer {
             None => Ok(u64::MAX),
             Some(writer) => match writer.delivered(Duration::ZERO) {
                 Ok(id) => Ok(id.unwrap_or(0)),
-                Err(ConnectorError::Retry(_)) => Ok(0),
+                Err(ConnectorError::Retry(reason)) => {
+                    *waits = Some(format!("dead letters: {reason}"));
+                    Ok(0)
+                }
                 Err(ConnectorError::Stop(reason)) => {
                     Err(TaskError::Failed(format!("dead letters: {reason}")))
                 }

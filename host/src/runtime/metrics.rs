@@ -32,7 +32,7 @@ pub struct NodeTotals {
     pub rows_in: u64,
     /// Rows given out.
     pub rows_out: u64,
-    /// Bytes read, for a source.
+    /// Bytes read, for a source; bytes of values written, for a sink.
     pub bytes: u64,
     /// Rows or records refused.
     pub errors: u64,

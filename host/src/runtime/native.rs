@@ -8,13 +8,26 @@ use crate::spec::{Step, StepKind};
 
 /// The output ports of a native step for rows of `input`. Components are somebody else's to bind.
 pub fn bind_native(step: &Step, input: &SchemaRef) -> Result<Bound, Vec<BindError>> {
-    if let StepKind::Wasm(wasm) = &step.kind {
-        return Ok(Bound::Unknown(format!("component `{}` is not at hand", wasm.component)));
+    match &step.kind {
+        StepKind::Wasm(wasm) => Ok(Bound::Unknown(format!("component `{}` is not at hand", wasm.component))),
+        StepKind::Union => Ok(Bound::Ports(Vec::new())),
+        kind @ (StepKind::Filter { .. } | StepKind::Select { .. } | StepKind::Route { .. }) => {
+            sql::ports(kind, input).unwrap_or_else(|| Err(vec![BindError::from(not_sql(step))]))
+        }
     }
-    sql::ports(&step.kind, input).unwrap_or_else(|| Ok(Bound::Ports(Vec::new())))
+}
+
+fn not_sql(step: &Step) -> String {
+    format!("a defect in the host: step `{}` is no SQL", step.name)
 }
 
 /// The operator of a native step; `None` for a union, which does nothing.
 pub(super) fn operator(step: &Step, input: &SchemaRef) -> Result<Option<Box<dyn Operator>>, String> {
-    sql::operator(&step.kind, input).transpose().map_err(|e| e.to_string())
+    match &step.kind {
+        StepKind::Union => Ok(None),
+        StepKind::Wasm(_) | StepKind::Filter { .. } | StepKind::Select { .. } | StepKind::Route { .. } => {
+            let operator = sql::operator(&step.kind, input).ok_or_else(|| not_sql(step))?;
+            operator.map(Some).map_err(|e| e.to_string())
+        }
+    }
 }

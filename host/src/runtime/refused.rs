@@ -18,6 +18,10 @@ use crate::codec::RecordError;
 use crate::operator::RowError;
 use crate::spec::{Fate, Retry};
 
+/// What a pipeline needs that gave up.
+pub(super) const STAYS_STOPPED: &str =
+    "It stays stopped until it is started, applied again, or given another component";
+
 impl Walker {
     /// Rows that `node` refuses.
     pub(super) fn refused(
@@ -84,8 +88,8 @@ impl Walker {
         }
         match fate {
             Fate::Skip => Ok(()),
-            Fate::Fail => Err(TaskError::Failed(format!(
-                "`{}` refused {}: {} ({}); its on_error is `fail`",
+            Fate::Fail => Err(TaskError::GaveUp(format!(
+                "`{}` refused {}: {} ({}); its on_error is `fail`. {STAYS_STOPPED}",
                 this.name,
                 at(first),
                 first.message,
@@ -115,8 +119,8 @@ impl Walker {
         }
         match fate {
             Fate::Skip => Ok(()),
-            Fate::Fail => Err(TaskError::Failed(format!(
-                "source `{}`: record {} does not decode: {} ({}); its on_error is `fail`",
+            Fate::Fail => Err(TaskError::GaveUp(format!(
+                "source `{}`: record {} does not decode: {} ({}); its on_error is `fail`. {STAYS_STOPPED}",
                 this.name,
                 at(first),
                 first.message,

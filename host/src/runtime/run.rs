@@ -49,6 +49,8 @@ pub(super) enum Happened {
     Waiting(Option<String>),
     /// A task failed.
     Failed(String),
+    /// A task failed so that another start would lead into the same.
+    GaveUp(String),
 }
 
 /// Tasks at work.
@@ -199,6 +201,7 @@ impl Run {
                 self.tasks[task].exited = true;
                 match result {
                     Err(TaskError::Failed(reason)) => Some(Happened::Failed(reason)),
+                    Err(TaskError::GaveUp(reason)) => Some(Happened::GaveUp(reason)),
                     Err(TaskError::Left) => Some(Happened::Failed(LEFT.into())),
                     Ok(()) | Err(TaskError::Cancelled) => None,
                 }
@@ -221,8 +224,15 @@ impl Run {
         }
         let until = Instant::now() + DRAIN_TIMEOUT;
         while self.tasks.iter().any(|t| !t.exited) {
+            if Instant::now() > until {
+                self.cancel();
+                return Err(format!(
+                    "the tasks did not finish within {} s; what was not confirmed is read again",
+                    DRAIN_TIMEOUT.as_secs()
+                ));
+            }
             match self.next(Duration::from_millis(50)) {
-                Some(Happened::Failed(reason)) => {
+                Some(Happened::Failed(reason) | Happened::GaveUp(reason)) => {
                     self.cancel();
                     return Err(reason);
                 }
@@ -235,13 +245,6 @@ impl Run {
                     hear(happened);
                 }
                 None => {}
-            }
-            if Instant::now() > until {
-                self.cancel();
-                return Err(format!(
-                    "the tasks did not finish within {} s; what was not confirmed is read again",
-                    DRAIN_TIMEOUT.as_secs()
-                ));
             }
         }
         self.join();

@@ -93,7 +93,8 @@ impl Task {
             Err(TaskError::Failed(format!("a defect in the host: a task panicked: {text}")))
         });
         let Task { number, feed, walker, events, .. } = self;
-        drop(walker);
+        // After a panic its state is whatever it is.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(walker)));
         let partition = match feed {
             Feed::Source(source) => Some(source.partition),
             Feed::Channels(_) => None,

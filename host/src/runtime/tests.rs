@@ -11,7 +11,7 @@ use arrow::datatypes::Int64Type;
 use super::dead_letters::DeadLetters;
 use super::metrics::PipelineMetrics;
 use super::under_replay::{Fared, UnderReplay};
-use super::walker::{Edge, Role, TaskError, Walker, WalkerNode};
+use super::walker::{Edge, Role, TaskError, Waiting, Walker, WalkerNode};
 use crate::batch::{Batch, Parents, RawRecords};
 use crate::codec::RecordError;
 use crate::connector::dead_letter::row_from_ipc;
@@ -59,6 +59,8 @@ struct Shelf {
     taken: Shared<Vec<i64>>,
     too_large: Shared<BTreeSet<i64>>,
     no_room: Shared<BTreeSet<i64>>,
+    /// Its broker is away.
+    away: Shared<bool>,
 }
 
 impl Writer for Shelf {
@@ -85,7 +87,10 @@ impl Writer for Shelf {
     }
 
     fn delivered(&mut self, _: Duration) -> Result<Option<u64>, ConnectorError> {
-        Ok(None)
+        match *self.away.lock().unwrap() {
+            true => Err(ConnectorError::Retry("no broker answers".into())),
+            false => Ok(None),
+        }
     }
 
     fn may_pass(&self, code: &str) -> bool {
@@ -118,6 +123,8 @@ struct Bench {
     letters: Shared<Vec<DeadLetter>>,
     metrics: Arc<PipelineMetrics>,
     replays: Arc<UnderReplay>,
+    /// What the task waits for.
+    told: Shared<Vec<Option<String>>>,
 }
 
 impl Bench {
@@ -138,9 +145,13 @@ impl Bench {
             node("out", Role::Sink(Box::new(shelf.clone())), None),
         ];
         let pile = Box::new(Pile(Arc::clone(&letters)));
-        let dead = DeadLetters::new("p".into(), Some(pile), Arc::clone(&metrics), Arc::clone(&halt));
-        let walker = Walker::new(nodes, dead, Arc::clone(&replays), halt, Box::new(|_| {}));
-        Bench { walker, refuses, shelf, letters, metrics, replays }
+        let told = Shared::<Vec<Option<String>>>::default();
+        let heard = Arc::clone(&told);
+        let waiting: Waiting = Arc::new(move |reason| heard.lock().unwrap().push(reason));
+        let (count, stop) = (Arc::clone(&metrics), Arc::clone(&halt));
+        let dead = DeadLetters::new("p".into(), Some(pile), count, stop, Arc::clone(&waiting));
+        let walker = Walker::new(nodes, dead, Arc::clone(&replays), halt, waiting);
+        Bench { walker, refuses, shelf, letters, metrics, replays, told }
     }
 
     fn refuse(&self, id: i64, retryable: bool) {
@@ -221,10 +232,10 @@ fn a_row_that_passes_in_the_end_follows_the_others_with_its_record() {
     bench.refuses.lock().unwrap().clear();
     bench.shelf.no_room.lock().unwrap().clear();
     bench.shelf.too_large.lock().unwrap().insert(3);
-    let TaskError::Failed(reason) = bench.walker.try_again(Instant::now() + LONG).unwrap_err() else {
+    let TaskError::GaveUp(reason) = bench.walker.try_again(Instant::now() + LONG).unwrap_err() else {
         panic!("not cancelled")
     };
-    insta::assert_snapshot!(reason, @"`out` refused orders[3]@103: 3: too-large (too-large); its on_error is `fail`");
+    insta::assert_snapshot!(reason, @"`out` refused orders[3]@103: 3: too-large (too-large); its on_error is `fail`. It stays stopped until it is started, applied again, or given another component");
     bench.walker.try_again(Instant::now() + LONG).unwrap();
     assert_eq!((bench.taken(), bench.walker.barrier(1).unwrap()), (vec![7], None));
 }
@@ -281,8 +292,18 @@ fn records_that_do_not_decode_are_never_tried_again() {
     assert_eq!((letter.offset, letter.attempts, letter.row_ipc), (Some(101), 1, None));
     assert_eq!(bench.counted("orders"), ["json-syntax 1: orders[3]@101: what?"]);
     let mut bench = Bench::new(retry(Fate::Fail));
-    let TaskError::Failed(reason) = bench.walker.undecodable(&raw, &[error]).unwrap_err() else {
+    let TaskError::GaveUp(reason) = bench.walker.undecodable(&raw, &[error]).unwrap_err() else {
         panic!("not cancelled")
     };
-    insta::assert_snapshot!(reason, @"source `orders`: record orders[3]@101 does not decode: what? (json-syntax); its on_error is `fail`");
+    insta::assert_snapshot!(reason, @"source `orders`: record orders[3]@101 does not decode: what? (json-syntax); its on_error is `fail`. It stays stopped until it is started, applied again, or given another component");
+}
+
+#[test]
+fn a_sink_that_takes_rows_and_does_not_deliver_them_is_waited_for_and_says_so_once() {
+    let mut bench = Bench::new(then(Fate::Fail));
+    for away in [false, true, true, false, false] {
+        *bench.shelf.away.lock().unwrap() = away;
+        assert_eq!(bench.walker.delivered().unwrap(), 0);
+    }
+    assert_eq!(*bench.told.lock().unwrap(), [Some("sink `out`: no broker answers".into()), None]);
 }

@@ -35,6 +35,8 @@ pub(super) enum TaskError {
     Left,
     /// This task failed: the reason.
     Failed(String),
+    /// This task failed, and would again after another start: the policy of some place is `fail`.
+    GaveUp(String),
 }
 
 /// What a node does with a batch.
@@ -90,8 +92,13 @@ pub(super) struct Walker {
     halt: Arc<Halt>,
     record_errors: Vec<RecordError>,
     /// Told when a sink is not there, and with `None` when it is there again.
-    waiting: Box<dyn Fn(Option<String>) + Send>,
+    waiting: Waiting,
+    /// Why what was written does not reach the outside, as far as it was told.
+    undelivered: Option<String>,
 }
+
+/// Told what a task waits for, and with `None` that it waits no more.
+pub(super) type Waiting = Arc<dyn Fn(Option<String>) + Send + Sync>;
 
 impl Walker {
     pub fn new(
@@ -99,7 +106,7 @@ impl Walker {
         dead_letters: DeadLetters,
         replays: Arc<UnderReplay>,
         halt: Arc<Halt>,
-        waiting: Box<dyn Fn(Option<String>) + Send>,
+        waiting: Waiting,
     ) -> Self {
         Walker {
             outputs: nodes.iter().map(|_| Output::default()).collect(),
@@ -111,6 +118,7 @@ impl Walker {
             halt,
             record_errors: Vec::new(),
             waiting,
+            undelivered: None,
         }
     }
 
@@ -166,11 +174,17 @@ impl Walker {
 
     fn operate(&mut self, node: usize, batch: &Batch, out: &mut Output) -> Result<(), TaskError> {
         let started = Instant::now();
+        let of_letter =
+            batch.origin.as_ref().is_some_and(|origin| self.replays.attempts(&origin.records).is_some());
         let mut wait = FIRST_RETRY;
         for attempt in 1.. {
             let Role::Operator(operator) = &mut self.nodes[node].role else { return Ok(()) };
             out.clear();
-            match operator.on_batch(batch, out) {
+            let answer = match of_letter {
+                true => operator.on_letter(batch, out),
+                false => operator.on_batch(batch, out),
+            };
+            match answer {
                 Ok(()) => break,
                 Err(OperatorError::Recalled) => return Err(self.recalled()),
                 Err(OperatorError::Transient(_)) if attempt < ATTEMPTS => {
@@ -277,10 +291,14 @@ impl Walker {
             self.check_cancelled()?;
         }
         if waiting {
-            (self.waiting)(None);
+            (self.waiting)(self.undelivered.clone());
         }
-        self.nodes[node].metrics.worked(started.elapsed());
-        self.nodes[node].metrics.gave(batch.len() - self.record_errors.len());
+        let this = &mut self.nodes[node];
+        this.metrics.worked(started.elapsed());
+        this.metrics.gave(batch.len() - self.record_errors.len());
+        if let Role::Sink(writer) = &mut this.role {
+            this.metrics.took(0, writer.take_bytes());
+        }
         if self.record_errors.is_empty() {
             return Ok(());
         }
@@ -360,14 +378,23 @@ impl Walker {
     /// The barrier (if any since the start) behind everything that has reached the outside: `u64::MAX` when
     /// nothing here writes outside.
     pub fn delivered(&mut self) -> Result<u64, TaskError> {
-        let mut lowest = self.dead_letters.delivered()?;
+        let mut undelivered = None;
+        let mut lowest = self.dead_letters.delivered(&mut undelivered)?;
         for node in 0..self.nodes.len() {
             let Role::Sink(writer) = &mut self.nodes[node].role else { continue };
             match writer.delivered(Duration::ZERO) {
                 Ok(id) => lowest = lowest.min(id.unwrap_or(0)),
-                Err(ConnectorError::Retry(_)) => lowest = 0,
+                Err(ConnectorError::Retry(reason)) => {
+                    lowest = 0;
+                    undelivered = Some(format!("sink `{}`: {reason}", self.nodes[node].name));
+                }
                 Err(ConnectorError::Stop(reason)) => return Err(self.sink_failed(node, reason)),
             }
+        }
+        // No commit gets past it, though rows may go on for a while.
+        if undelivered != self.undelivered {
+            self.undelivered.clone_from(&undelivered);
+            (self.waiting)(undelivered);
         }
         Ok(lowest)
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::assembly::Job;
 use super::metrics::NodeMetrics;
+use super::refused::STAYS_STOPPED;
 use crate::supervise::{ErrorGuard, Seen};
 
 /// Looks within one window.
@@ -83,8 +84,7 @@ impl Place {
             return None;
         }
         Some(format!(
-            "{} `{}`: {excess}. It stays stopped until it is started, applied again, or given another component; \
-             `errors` in the specification sets the limit",
+            "{} `{}`: {excess}. {STAYS_STOPPED}; `errors` in the specification sets the limit",
             self.noun, self.name
         ))
     }

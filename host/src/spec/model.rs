@@ -357,7 +357,7 @@ pub enum SinkConnector {
     Kafka(KafkaSink),
     /// A file.
     File {
-        /// The file; several tasks write `path.0`, `path.1`, ….
+        /// The file; several tasks write `path`, `path.1`, `path.2`, ….
         path: PathBuf,
         /// Its format.
         format: FileFormat,

@@ -16,7 +16,7 @@ use super::manifest::Columns;
 use super::sandbox::{Allowance, Sandbox, bounded};
 use super::{Component, WasmError, World, config};
 use crate::operator::component::{CallError, Guest, Version};
-use crate::spec::WasmLimits;
+use crate::spec::{WasmLimits, show_type};
 
 /// The output column that says which input row a row of a flat-map came from.
 pub(super) const ROW_COLUMN: &str = "$row";
@@ -27,6 +27,11 @@ const MAIN_PORT: &str = "main";
 #[derive(Clone, Debug)]
 pub struct Bound {
     binding: Arc<Binding>,
+}
+
+/// A configuration as `bind` is given it: by this text two of them are compared.
+pub fn config_text(config: &serde_json::Value) -> String {
+    if config.is_null() { "{}".into() } else { config.to_string() }
 }
 
 /// What was agreed, shared by the instances.
@@ -73,7 +78,7 @@ impl Component {
         let mut binding = Binding {
             label: self.manifest().label().into(),
             component: Arc::clone(self),
-            config: if config.is_null() { "{}".into() } else { config.to_string() },
+            config: config_text(config),
             grant: grant.to_vec(),
             limits: *limits,
             input: Arc::clone(input),
@@ -143,7 +148,7 @@ impl Component {
 }
 
 fn pick_one(input: &Schema, name: &str, wanted: Option<&DataType>) -> Result<usize, String> {
-    let typed = wanted.map_or_else(String::new, |data_type| format!(" of type {data_type}"));
+    let typed = wanted.map_or_else(String::new, |data_type| format!(" of type {}", show_type(data_type)));
     let Some((index, field)) = input.column_with_name(name) else {
         return Err(format!("it needs a column `{name}`{typed}; {}", nearest(input, name)));
     };
@@ -153,7 +158,7 @@ fn pick_one(input: &Schema, name: &str, wanted: Option<&DataType>) -> Result<usi
         Some(data_type) if !fits(data_type, plain.field(0).data_type()) => Err(format!(
             "it needs the column `{name}`{typed}, and the input has {}; change it with a select before this step, \
              such as `cast({name} as …)`",
-            field.data_type()
+            show_type(field.data_type())
         )),
         _ => Ok(index),
     }
@@ -164,7 +169,7 @@ fn nearest(input: &Schema, name: &str) -> String {
     let similar = |field: &&FieldRef| strsim::jaro_winkler(field.name(), name) > 0.8;
     let closeness = |field: &FieldRef| (strsim::jaro_winkler(field.name(), name) * 1e6) as u64;
     match input.fields().iter().filter(similar).max_by_key(|field| closeness(field)) {
-        Some(field) => format!("did you mean `{}`, which is {}?", field.name(), field.data_type()),
+        Some(field) => format!("did you mean `{}`, which is {}?", field.name(), show_type(field.data_type())),
         None if input.fields().is_empty() => "the input has no columns".into(),
         None => {
             let names: Vec<&str> = input.fields().iter().map(|field| field.name().as_str()).collect();

@@ -48,6 +48,18 @@ impl Cache {
         }
     }
 
+    /// Drops the code of components that `known` does not know, by their SHA-256 in hex.
+    pub(super) fn forget_others(&self, known: impl Fn(&str) -> bool) {
+        let ours = format!("-{}.cwasm", self.compatibility);
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.strip_suffix(&ours).is_some_and(|digest| !known(digest)) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
     fn path(&self, digest: &str) -> PathBuf {
         self.folder.join(format!("{digest}-{}.cwasm", self.compatibility))
     }
@@ -139,6 +151,15 @@ mod tests {
         cache.put("d", b"code").unwrap();
         fs::rename(cache.path("d"), cache.path("e")).unwrap();
         assert_eq!(cache.get("e"), None);
+    }
+
+    #[test]
+    fn forgets_what_nobody_knows() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = cache(&dir.path().join("cache")).unwrap();
+        cache.put("d", b"code").and_then(|()| cache.put("e", b"code")).unwrap();
+        cache.forget_others(|digest| digest == "e");
+        assert_eq!((cache.get("d"), cache.get("e").as_deref()), (None, Some(&b"code"[..])));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! components are compiled and checked, away from the threads that move data. Nothing ambient is given to a
 //! component here or anywhere.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::PathBuf;
@@ -103,6 +103,13 @@ impl Engine {
         result.recv().unwrap_or_else(stopped)
     }
 
+    /// Drops the compiled code of all components but these (`sha256:…`): what was left when the host was killed.
+    pub fn forget_others(&self, digests: &BTreeSet<String>) {
+        if let Some(cache) = &self.inner.cache {
+            cache.forget_others(|digest| digests.contains(&format!("sha256:{digest}")));
+        }
+    }
+
     /// Drops the compiled code of a component that was removed (`sha256:…` or its hex digits).
     pub fn forget(&self, digest: &str) {
         if let Some(cache) = &self.inner.cache {
@@ -128,37 +135,42 @@ impl Inner {
         if let Some(component) = self.loaded(&digest) {
             return Ok(component);
         }
-        let code = self.compiled(&digest, bytes)?;
-        let component = Arc::new(Component::inspect(self, code, digest.clone(), bytes.len())?);
+        let (code, new) = self.compiled(&digest, bytes)?;
+        let component = Arc::new(Component::inspect(self, code.clone(), digest.clone(), bytes.len())?);
+        // Only what can run is kept: nobody would ever ask for the rest, nor drop it.
+        if new && let Some(cache) = &self.cache {
+            let kept = code.serialize().map_err(io::Error::other).and_then(|code| cache.put(&digest, &code));
+            if let Err(e) = kept {
+                tracing::warn!(digest, error = %e, "a compiled component was not cached; it is compiled at each start");
+            }
+        }
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         loaded.retain(|_, component| component.strong_count() > 0);
         loaded.insert(digest, Arc::downgrade(&component));
         Ok(component)
     }
 
-    fn compiled(&self, digest: &str, bytes: &[u8]) -> Result<wasmtime::component::Component, WasmError> {
+    /// The code, and whether it was compiled just now.
+    fn compiled(
+        &self,
+        digest: &str,
+        bytes: &[u8],
+    ) -> Result<(wasmtime::component::Component, bool), WasmError> {
         if let Some(code) = self.cache.as_ref().and_then(|cache| cache.get(digest)) {
             // SAFETY: `deserialize` wants bytes that `serialize` of a compatible engine made and nobody changed.
             // The cache gives back only files whose SHA-256 it wrote itself, in a folder of ours that nobody else
             // can write, under a name with this engine's compatibility hash.
             match unsafe { wasmtime::component::Component::deserialize(&self.wasm, &code) } {
-                Ok(component) => return Ok(component),
+                Ok(component) => return Ok((component, false)),
                 Err(e) => {
                     tracing::warn!(digest, error = %e, "a compiled component does not load; compiling again")
                 }
             }
         }
-        super::inspect::check_binary(bytes)?;
+        super::inspect::check_bytes(bytes)?;
         let component = wasmtime::component::Component::from_binary(&self.wasm, bytes)
             .map_err(|e| WasmError::new(format!("it is no valid component: {e:#}")))?;
-        if let Some(cache) = &self.cache {
-            let kept =
-                component.serialize().map_err(io::Error::other).and_then(|code| cache.put(digest, &code));
-            if let Err(e) = kept {
-                tracing::warn!(digest, error = %e, "a compiled component was not cached; it is compiled at each start");
-            }
-        }
-        Ok(component)
+        Ok((component, true))
     }
 }
 

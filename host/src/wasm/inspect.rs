@@ -12,6 +12,7 @@ use super::bindings::{
     OpenParams, OpenResults, PACKAGE, ProcessParams, ProcessResults, SelectParams, SelectResults,
     TimersParams, UnitParams, UnitResults, UpdateParams, VERSION, WatermarkParams, interface,
 };
+use super::outline::Outline;
 use super::{WasmError, World};
 
 /// What can be said of a component without running it.
@@ -31,7 +32,7 @@ pub struct Inspection {
 const IMPORTS: [&str; 7] = ["types", "output", "telemetry", "clock", "entropy", "state", "timers"];
 
 /// Refuses what is no component at all, saying what it is.
-pub(super) fn check_binary(bytes: &[u8]) -> Result<(), WasmError> {
+fn check_binary(bytes: &[u8]) -> Result<(), WasmError> {
     let refuse = |what: &str| Err(WasmError::new(what));
     match bytes {
         [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(()),
@@ -48,6 +49,17 @@ pub(super) fn check_binary(bytes: &[u8]) -> Result<(), WasmError> {
         }
         _ => refuse("it is not WebAssembly (it does not start with \\0asm); upload what `sabot build` makes"),
     }
+}
+
+/// Checks what can be checked before anything is compiled: what it is, how much of it there is, and the names of what
+/// it imports and exports.
+pub(super) fn check_bytes(bytes: &[u8]) -> Result<(), WasmError> {
+    check_binary(bytes)?;
+    let outline = Outline::of(bytes)?;
+    let mut reasons = outline.excess();
+    reasons.extend(check_imports(&outline.imports));
+    check_exports(&outline.exports, &mut reasons);
+    if reasons.is_empty() { Ok(()) } else { Err(WasmError { reasons }) }
 }
 
 /// Checks what a component imports and exports. `size` is that of the file.

@@ -17,11 +17,14 @@
 //! | a name (column, port, state) | [`MAX_NAME_BYTES`] | refused |
 //! | a schema message | [`MAX_SCHEMA_BYTES`] | refused |
 //! | output ports | [`MAX_PORTS`] | refused at bind |
-//! | code and text of a row error | [`MAX_CODE_BYTES`], [`MAX_TEXT_BYTES`] | cut |
+//! | code and text of a row error | [`MAX_ERROR_CODE_BYTES`], [`MAX_TEXT_BYTES`] | cut |
 //! | log kept for the next trap | [`MAX_LOG_LINES`] lines of at most [`MAX_TEXT_BYTES`] | the oldest go |
 //! | log lines passed on to the host's log | [`MAX_LOG_LINES_PER_SECOND`] an instance | counted, not written |
 //! | counters | [`MAX_COUNTERS`] names an instance | further names are ignored |
 //! | tables | [`MAX_TABLES`] with [`MAX_TABLE_ELEMENTS`] elements each | growing fails |
+//! | modules and components inside | [`MAX_MODULES`] | refused, not compiled |
+//! | functions, all modules together | [`MAX_FUNCTIONS`] | refused, not compiled |
+//! | code, all together and of one function | [`MAX_CODE_BYTES`], [`MAX_FUNCTION_BYTES`] | refused, not compiled |
 //! | core instances, memories | [`MAX_INSTANCES`], [`MAX_MEMORIES`] | refused |
 
 use std::time::Duration;
@@ -49,7 +52,7 @@ pub const MAX_SCHEMA_BYTES: usize = 1 << 20;
 /// Output ports of a component.
 pub const MAX_PORTS: usize = 64;
 /// Length of a row error's code, bytes.
-pub const MAX_CODE_BYTES: usize = 64;
+pub const MAX_ERROR_CODE_BYTES: usize = 64;
 /// Length of a row error's message or of a line of log, bytes.
 pub const MAX_TEXT_BYTES: usize = 1024;
 /// Lines of log kept for the next trap.
@@ -62,6 +65,14 @@ pub const MAX_COUNTERS: usize = 64;
 pub const MAX_TABLES: usize = 64;
 /// Elements of a table.
 pub const MAX_TABLE_ELEMENTS: usize = 1 << 20;
+/// Modules and components inside a component.
+pub const MAX_MODULES: usize = 1_000;
+/// Functions of a component, all its modules together. A Python interpreter has 13,000.
+pub const MAX_FUNCTIONS: usize = 100_000;
+/// Code of a component, bytes. A Python interpreter has 7 MB.
+pub const MAX_CODE_BYTES: usize = 32 << 20;
+/// Code of one function, bytes. The longest of a Python interpreter has 430 KB.
+pub const MAX_FUNCTION_BYTES: usize = 1 << 20;
 /// Core instances inside a component.
 pub const MAX_INSTANCES: usize = 256;
 /// Linear memories inside a component.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bindings;
 use super::boundary::decode_schema;
 use super::limits::MAX_NAME_BYTES;
+use crate::spec::show_type;
 
 /// What kind of operator a component is: told by what it exports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -62,7 +63,7 @@ impl std::fmt::Display for World {
     }
 }
 
-/// A column by name and type, the type in Arrow's words (`Int64`, `Utf8`, `Timestamp(ms)`).
+/// A column by name and type, the type as a specification writes it (`int64`, `string`, `timestamp_ms`).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnDecl {
     /// Its name.
@@ -237,7 +238,7 @@ fn check_columns(said: bindings::Columns, wrong: &mut Vec<String>) -> (Columns, 
 fn declared(schema: &Schema) -> Vec<ColumnDecl> {
     let declare = |field: &arrow::datatypes::FieldRef| ColumnDecl {
         name: field.name().clone(),
-        data_type: field.data_type().to_string(),
+        data_type: show_type(field.data_type()),
     };
     schema.fields().iter().map(declare).collect()
 }

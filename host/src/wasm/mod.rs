@@ -26,11 +26,12 @@ pub mod limits;
 mod linker;
 mod log;
 mod manifest;
+mod outline;
 mod processor;
 mod run;
 mod sandbox;
 
-pub use bind::Bound;
+pub use bind::{Bound, config_text};
 pub use bindings::Level;
 pub use component::Component;
 pub use engine::{Engine, EngineOptions};

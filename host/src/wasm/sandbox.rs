@@ -190,7 +190,7 @@ pub(super) fn bounded(mut text: String) -> String {
 /// A row error from across the border.
 pub(super) fn row_error(error: RowError) -> crate::operator::RowError {
     let mut code = error.code;
-    code.truncate(super::limits::cut(&code, super::limits::MAX_CODE_BYTES).len());
+    code.truncate(super::limits::cut(&code, super::limits::MAX_ERROR_CODE_BYTES).len());
     crate::operator::RowError {
         row: error.row,
         code: code.into(),

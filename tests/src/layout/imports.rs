@@ -61,6 +61,7 @@ const MODULES: &[(&str, &[&str])] = &[
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("rdkafka", &["connector/kafka"]),
     ("rdkafka_sys", &["connector/kafka"]),
+    ("wasmparser", &["wasm"]),
     ("wasmtime", &["wasm"]),
     ("axum", &["admin"]),
     ("utoipa", &["admin", "control"]),

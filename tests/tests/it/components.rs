@@ -218,15 +218,15 @@ fn what_does_not_fit_is_refused_with_all_reasons() {
     };
     let text: ArrayRef = Arc::new(StringArray::from(vec!["x"]));
     let near = batch([("ammount", Arc::new(Float64Array::from(vec![1.0])) as ArrayRef), ("a", text)]);
-    insta::assert_snapshot!(bind(&filter, near.clone(), json!({"min": 1})), @"it needs a column `amount` of type Float64; did you mean `ammount`, which is Float64?");
+    insta::assert_snapshot!(bind(&filter, near.clone(), json!({"min": 1})), @"it needs a column `amount` of type float64; did you mean `ammount`, which is float64?");
     insta::assert_snapshot!(bind(&gcd, near.clone(), json!({})), @r"
-    it needs the column `a` of type Int64, and the input has Utf8; change it with a select before this step, such as `cast(a as …)`
-    it needs a column `b` of type Int64; the input has ammount, a
+    it needs the column `a` of type int64, and the input has string; change it with a select before this step, such as `cast(a as …)`
+    it needs a column `b` of type int64; the input has ammount, a
     ");
     insta::assert_snapshot!(bind(&filter, orders(), json!({"mim": 1})), @"bind refuses the configuration: unknown field `mim`, expected `min` at line 1 column 6");
     insta::assert_snapshot!(bind(&split, near, json!({})), @r"
-    it needs a column `id` of type Int64; the input has ammount, a
-    it needs a column `amount` of type Float64; did you mean `ammount`, which is Float64?
+    it needs a column `id` of type int64; the input has ammount, a
+    it needs a column `amount` of type float64; did you mean `ammount`, which is float64?
     ");
 }
 
@@ -242,7 +242,7 @@ fn a_component_tells_what_it_is() {
         "typed": [
           {
             "name": "amount",
-            "type": "Float64"
+            "type": "float64"
           }
         ]
       },

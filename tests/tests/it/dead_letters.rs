@@ -207,7 +207,7 @@ fn the_command_line_agrees(host: &HostProcess, name: &str) {
     assert!(code == 0 && shown.contains("attempts   2"), "{shown}");
     let (code, done, reason) = sabot(host, &["dead-letter", "replay", name, "--all"]);
     assert_eq!((code, done.as_str()), (1, "0 replayed, 1 failed again, 0 skipped\n"));
-    assert_eq!(reason, "error: 1 letters failed again, 0 were skipped\n");
+    assert_eq!(reason, "error: letters failed again: 1, skipped: 0\n");
     let (code, _, reason) = sabot(host, &["dead-letter", "replay", name, &id]);
     assert!(code == 1 && reason.contains(&format!("{id}: it was run again already")), "{reason}");
     assert_eq!(sabot(host, &["dead-letter", "replay", name]).0, 2, "it does not say which");

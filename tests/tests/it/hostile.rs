@@ -313,6 +313,6 @@ fn what_is_no_component_is_refused() {
     it wants a file system: imports wasi:filesystem/types@0.2.6; components get nothing ambient, only the interfaces of sabot:operator; it does not export sabot:operator/control@0.1.0, which every operator has; it exports no operator: it must export the interface of one of filter (selector), map (mapper), flat-map (flat-mapper), scalar (evaluator), aggregate (accumulator), agent (actor)
     it does not export sabot:operator/control@0.1.0, which every operator has; it exports no operator: it must export the interface of one of filter (selector), map (mapper), flat-map (flat-mapper), scalar (evaluator), aggregate (accumulator), agent (actor)
     it is not WebAssembly (it does not start with \0asm); upload what `sabot build` makes
-    it is no valid component: failed to parse WebAssembly module: malformed section id (at offset 0x8)
+    it is no valid component: malformed section id (at offset 0x8)
     ");
 }

@@ -118,10 +118,12 @@ impl Decoder {
     /// A decoder, or why there can be none: names the column at fault.
     pub fn new(settings: &Decode, registries: &Registries) -> Result<Decoder, String> {
         let value = PartDecoder::new(settings, Part::Value, registries)?;
-        let key = settings.key.as_deref().map(|key| PartDecoder::new(key, Part::Key, registries));
-        let key = key.transpose().map_err(|why| format!("key: {why}"))?;
         let include = settings.include.clone();
-        let more = include.iter().map(|meta| Arc::new(meta.field(settings.key.as_deref())));
+        let as_text = include.contains(&Meta::Key).then(Decode::key_as_text);
+        let how = settings.key.as_deref().or(as_text.as_ref());
+        let key = how.map(|key| PartDecoder::new(key, Part::Key, registries));
+        let key = key.transpose().map_err(|why| format!("key: {why}"))?;
+        let more = include.iter().map(|meta| Arc::new(meta.field(how)));
         let fields: Vec<_> = settings.schema.fields().iter().cloned().chain(more).collect();
         if let Some(twice) =
             settings.schema.fields().iter().find(|f| include.iter().any(|m| m.name() == f.name()))

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::meta::Meta;
 use super::registered::RegisteredSchema;
@@ -78,6 +78,12 @@ impl Decode {
     /// Plain values into these columns.
     pub fn plain(codec: Codec, schema: SchemaRef) -> Decode {
         Decode { codec, schema, reader: None, framing: Framing::None, key: None, include: Vec::new() }
+    }
+
+    /// Keys that no codec was named for, where their column is asked for.
+    pub(super) fn key_as_text() -> Decode {
+        let text = Field::new("value", DataType::Utf8, true);
+        Decode::plain(Codec::String, Arc::new(Schema::new(vec![text])))
     }
 }
 

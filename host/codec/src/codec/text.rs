@@ -151,7 +151,7 @@ mod tests {
     use super::*;
     use crate::batch::RawRecords;
     use crate::codec::trip::{self, Types};
-    use crate::codec::{Decode, Decoded, Decoder, Encode, Encoder};
+    use crate::codec::{Decode, Decoded, Decoder, Encode, Encoder, Meta};
 
     fn one(data_type: DataType, nullable: bool) -> SchemaRef {
         Arc::new(Schema::new(vec![Field::new("line", data_type, nullable)]))
@@ -186,6 +186,20 @@ mod tests {
         1 tombstone: the record has no value (a tombstone) and not every column may be null
         2 not-utf8: line: the text is not UTF-8 from its byte 2 on
         ");
+    }
+
+    #[test]
+    fn a_key_without_a_codec_is_text_where_it_is_included() {
+        let mut raw = RawRecords::with_capacity("t".into(), 0, 3, 0);
+        for key in [Some(&b"k"[..]), None, Some(b"\xff")] {
+            raw.push(0, None, key, Some(b"v"));
+        }
+        let include = vec![Meta::Headers, Meta::Key, Meta::Topic];
+        let settings = Decode { include, ..Decode::plain(Codec::String, one(DataType::Utf8, true)) };
+        let decoded = Decoder::new(&settings, &Default::default()).unwrap().decode(&raw).unwrap();
+        insta::assert_snapshot!(errors(&decoded), @"2 not-utf8: key: value: the text is not UTF-8 from its byte 0 on");
+        let keys = decoded.rows.column_by_name("$key").unwrap();
+        assert_eq!(keys.as_string(), &StringArray::from(vec![Some("k"), None]));
     }
 
     #[test]

@@ -64,8 +64,7 @@ pub(super) fn command(args: &DemoArgs, output: &mut Output<'_>) -> Result<(), Fa
     let broker = Arc::new(EmbeddedBroker::start().map_err(Failure::plain)?);
     let listener = admin::listen(config.listen).map_err(Failure::plain)?;
     let base = format!("http://{}", listener.local_addr()?);
-    output
-        .note(&format!("Sabot demo\n  broker {}, embedded\n  API and page at {base}", broker.bootstrap()))?;
+    output.note(&format!("Sabot demo\n  broker {}, embedded\n  API and page at {base}", broker.address()))?;
     let host = Arc::new(Host::open_with(&config, Some(broker))?);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let runtime = control_plane::runtime()?;

@@ -7,7 +7,7 @@ use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{ConnectorError, DeadLetter, DeadLetterReader, DeadLetterWriter, Kept, Wanted};
+use super::{ConnectorError, DeadLetter, DeadLetterReader, DeadLetterWriter, Kept, Wanted, folder_of};
 
 /// Bytes of letters that are held before they are written without waiting for a barrier.
 const BUFFER_BYTES: usize = 1 << 20;
@@ -39,17 +39,14 @@ impl DeadLetterFile {
         Ok(DeadLetterFile { path: path.to_owned(), buffer: Vec::new(), barrier: None, durable: None })
     }
 
-    /// Everything held is in the file and durable, or still held.
+    /// Everything held is in the file and durable, or still held: what was written and may not be durable is
+    /// written once more, so that a letter may stand twice and is not lost.
     fn flush(&mut self) -> Result<(), ConnectorError> {
         let result = append_to(&self.path).and_then(|mut file| {
-            while !self.buffer.is_empty() {
-                match file.write(&self.buffer) {
-                    Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                    Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                    written => forget(&mut self.buffer, written?),
-                }
-            }
-            file.sync_data()
+            let (written, result) = write(&mut file, &self.buffer);
+            let durable = file.sync_data();
+            forget(&mut self.buffer, written, durable.is_ok());
+            result.and(durable)
         });
         result.map_err(|e| {
             ConnectorError::Retry(format!("dead letters cannot be written: {}: {e}", self.path.display()))
@@ -57,11 +54,27 @@ impl DeadLetterFile {
     }
 }
 
-/// Drops the lines that were written. A line that was cut in the middle is ended there, for others append too, and
-/// written again whole.
-fn forget(buffer: &mut Vec<u8>, written: usize) {
+/// Writes what it can; answers how much that was.
+fn write(file: &mut File, bytes: &[u8]) -> (usize, std::io::Result<()>) {
+    let mut written = 0;
+    while written < bytes.len() {
+        match file.write(&bytes[written..]) {
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return (written, Err(e)),
+            Ok(0) => return (written, Err(ErrorKind::WriteZero.into())),
+            Ok(more) => written += more,
+        }
+    }
+    (written, Ok(()))
+}
+
+/// Drops the lines that were written and are durable. A line that was cut in the middle is ended there, for others
+/// append too, and written again whole.
+fn forget(buffer: &mut Vec<u8>, written: usize, durable: bool) {
     let lines = buffer[..written].iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-    buffer.drain(..lines);
+    if durable {
+        buffer.drain(..lines);
+    }
     if lines < written {
         buffer.insert(0, b'\n');
     }
@@ -72,8 +85,7 @@ fn append_to(path: &Path) -> std::io::Result<File> {
     options.read(true).append(true);
     match options.open(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            let folder = folder.unwrap_or(Path::new("."));
+            let folder = folder_of(path);
             std::fs::create_dir_all(folder)?;
             let file = options.create(true).open(path)?;
             // The name has to outlive a loss of power, as what is written will.
@@ -114,10 +126,11 @@ impl DeadLetterWriter for DeadLetterFile {
     }
 }
 
-/// The letters of a file, oldest first, each with the number of its line as its name. A line that is no letter
+/// The letters of a pipeline in a file, which others may have letters in too, oldest first, each with the number of its line as its name. A line that is no letter
 /// (cut by a crash) is passed over; a file that is not there has none.
 pub struct LetterLines {
     path: PathBuf,
+    pipeline: String,
     lines: Option<BufReader<Take<File>>>,
     number: u64,
     /// The only lines that are wanted.
@@ -127,7 +140,7 @@ pub struct LetterLines {
 
 impl LetterLines {
     /// Opens `path` at its present length: what is written later is not read.
-    pub fn open(path: &Path, wanted: Wanted<'_>) -> Result<Self, ConnectorError> {
+    pub fn open(path: &Path, pipeline: &str, wanted: Wanted<'_>) -> Result<Self, ConnectorError> {
         let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));
         let lines = match opened {
             Ok((length, file)) => Some(BufReader::with_capacity(1 << 16, file.take(length))),
@@ -138,7 +151,8 @@ impl LetterLines {
             Wanted::All | Wanted::Newest(_) => None,
             Wanted::These(ids) => Some(ids.iter().filter_map(|id| id.parse().ok()).collect()),
         };
-        Ok(LetterLines { path: path.to_owned(), lines, number: 0, only, line: Vec::new() })
+        let (path, pipeline) = (path.to_owned(), pipeline.to_owned());
+        Ok(LetterLines { path, pipeline, lines, number: 0, only, line: Vec::new() })
     }
 }
 
@@ -155,7 +169,9 @@ impl DeadLetterReader for LetterLines {
             if self.only.as_ref().is_some_and(|only| !only.contains(&self.number)) {
                 continue;
             }
-            if let Ok(letter) = serde_json::from_slice(&self.line) {
+            if let Ok(letter) = serde_json::from_slice::<DeadLetter>(&self.line)
+                && letter.pipeline == self.pipeline
+            {
                 return Ok(Some(Kept { id: self.number.to_string(), letter }));
             }
         }
@@ -172,7 +188,12 @@ mod tests {
     use super::*;
 
     fn letter(n: i64) -> DeadLetter {
-        DeadLetter { offset: Some(n), value: Some(vec![0xff, n as u8]), ..Default::default() }
+        DeadLetter {
+            pipeline: "p".into(),
+            offset: Some(n),
+            value: Some(vec![0xff, n as u8]),
+            ..Default::default()
+        }
     }
 
     fn write(file: &mut DeadLetterFile, n: i64) {
@@ -193,14 +214,14 @@ mod tests {
         OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"cut").unwrap();
         let mut file = DeadLetterFile::open(&path).unwrap();
         write(&mut file, 2);
-        let opened = LetterLines::open(&path, Wanted::All).unwrap();
+        let opened = LetterLines::open(&path, "p", Wanted::All).unwrap();
         write(&mut file, 3);
         assert_eq!(all(opened), [("1".to_owned(), letter(1)), ("3".to_owned(), letter(2))]);
-        assert_eq!(all(LetterLines::open(&path, Wanted::Newest(1)).unwrap()).len(), 3);
-        assert_eq!(all(LetterLines::open(&folder.path().join("none"), Wanted::All).unwrap()), []);
+        assert_eq!(all(LetterLines::open(&path, "p", Wanted::Newest(1)).unwrap()).len(), 3);
+        assert_eq!(all(LetterLines::open(&folder.path().join("none"), "p", Wanted::All).unwrap()), []);
         let these = |ids: &[&str]| {
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-            all(LetterLines::open(&path, Wanted::These(&ids)).unwrap())
+            all(LetterLines::open(&path, "p", Wanted::These(&ids)).unwrap())
                 .into_iter()
                 .map(|(id, _)| id)
                 .collect::<Vec<_>>()
@@ -218,19 +239,61 @@ mod tests {
         write(&mut file, 1);
         std::fs::rename(&path, folder.path().join("old.jsonl")).unwrap();
         write(&mut file, 2);
-        assert_eq!(all(LetterLines::open(&path, Wanted::All).unwrap()), [("1".to_owned(), letter(2))]);
+        assert_eq!(all(LetterLines::open(&path, "p", Wanted::All).unwrap()), [("1".to_owned(), letter(2))]);
     }
 
     #[test]
     fn what_was_cut_while_writing_is_written_again_whole() {
-        let rest = |written| {
+        let rest = |durable, written| {
             let mut buffer = b"one\ntwo\n".to_vec();
-            forget(&mut buffer, written);
+            forget(&mut buffer, written, durable);
             String::from_utf8(buffer).unwrap()
         };
         assert_eq!(
-            [rest(0), rest(2), rest(4), rest(6), rest(8)],
+            [0, 2, 4, 6, 8].map(|written| rest(true, written)),
             ["one\ntwo\n", "\none\ntwo\n", "two\n", "\ntwo\n", ""]
         );
+        assert_eq!(
+            [0, 2, 4, 6, 8].map(|written| rest(false, written)),
+            ["one\ntwo\n", "\none\ntwo\n", "one\ntwo\n", "\none\ntwo\n", "one\ntwo\n"]
+        );
+    }
+
+    #[test]
+    fn letters_that_may_not_be_durable_stay_held_and_stop_the_commit() {
+        // It takes every byte, and cannot be asked to keep them.
+        let mut file = DeadLetterFile::open(Path::new("/dev/null")).unwrap();
+        file.put(&letter(1)).unwrap();
+        file.barrier(1).unwrap();
+        for _ in 0..2 {
+            assert!(matches!(file.delivered(Duration::ZERO), Err(ConnectorError::Retry(_))));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        file.path = folder.path().join("dead-letters.jsonl");
+        assert_eq!(file.delivered(Duration::ZERO).unwrap(), Some(1));
+        assert_eq!(
+            all(LetterLines::open(&file.path, "p", Wanted::All).unwrap()),
+            [("1".to_owned(), letter(1))]
+        );
+    }
+
+    #[test]
+    fn pipelines_that_share_a_file_have_each_their_own_letters() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dead.jsonl");
+        let mut file = DeadLetterFile::open(&path).unwrap();
+        for (n, pipeline) in [(1, "p"), (2, "other"), (3, "p")] {
+            file.put(&DeadLetter { pipeline: pipeline.into(), ..letter(n) }).unwrap();
+        }
+        file.flush().unwrap();
+        let ids = |pipeline: &str, wanted: Wanted<'_>| {
+            let letters = all(LetterLines::open(&path, pipeline, wanted).unwrap());
+            letters.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (ids("p", Wanted::All), ids("other", Wanted::All)),
+            (vec!["1".into(), "3".into()], vec!["2".into()])
+        );
+        assert!(ids("p", Wanted::These(&["2".to_owned()])).is_empty());
     }
 }

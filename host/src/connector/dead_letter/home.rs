@@ -70,7 +70,7 @@ impl Home {
         wanted: Wanted<'_>,
     ) -> Result<Box<dyn DeadLetterReader>, ConnectorError> {
         Ok(match &self.letters {
-            Letters::File(path) => Box::new(LetterLines::open(path, wanted)?),
+            Letters::File(path) => Box::new(LetterLines::open(path, pipeline, wanted)?),
             Letters::Topic { connection, topic } => {
                 Box::new(KafkaLetters::open(&connections.get(connection)?, topic, pipeline, wanted)?)
             }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Kept;
+use super::{Kept, folder_of};
 
 /// A letter that was run again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,9 +60,8 @@ impl Marks {
         if marks.is_empty() {
             return Ok(());
         }
-        if let Some(folder) = self.path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
+        let folder = folder_of(&self.path);
+        std::fs::create_dir_all(folder)?;
         // The line break before ends a line that a crash has cut; empty lines are passed over.
         let mut lines = vec![b'\n'];
         for mark in &marks {
@@ -73,7 +72,7 @@ impl Marks {
         let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
         file.write_all(&lines)?;
         file.sync_data()?;
-        if let (true, Some(folder)) = (new, self.path.parent()) {
+        if new {
             File::open(folder)?.sync_all()?;
         }
         self.by_id.extend(marks.into_iter().map(|mark| (mark.id.clone(), mark)));
@@ -85,6 +84,12 @@ impl Marks {
 mod tests {
     use super::super::DeadLetter;
     use super::*;
+
+    #[test]
+    fn the_folder_of_a_name_is_the_working_directory() {
+        assert_eq!(folder_of(Path::new("dead.replayed.jsonl")), Path::new("."));
+        assert_eq!(folder_of(Path::new("work/dead.jsonl")), Path::new("work"));
+    }
 
     #[test]
     fn marks_outlive_a_crash_and_mean_only_their_own_letter() {

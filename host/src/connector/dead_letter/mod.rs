@@ -7,6 +7,7 @@ mod home;
 mod marks;
 mod row;
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,11 @@ pub struct DeadLetter {
     pub row: Option<serde_json::Value>,
     /// When it failed, milliseconds since 1970.
     pub at_ms: i64,
+}
+
+/// The folder that a file is in, also of a path that is only a name.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn once() -> u32 {

@@ -71,8 +71,8 @@ impl Lookup {
         };
         let meant = or_meant(topic, all.iter().map(String::as_str));
         ConnectorError::Stop(format!(
-            "there is no topic `{topic}` on connection `{}`{meant}: create it (kafka-topics --create) or correct \
-             the name",
+            "there is no topic `{topic}` on connection `{}`: create it (kafka-topics --create; `sabot dev` makes what a \
+             pipeline applied there names) or correct the name{meant}",
             self.link.connection(),
         ))
     }

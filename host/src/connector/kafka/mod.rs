@@ -23,6 +23,7 @@ mod consumer;
 mod dead_letters;
 mod embedded;
 mod failure;
+mod forward;
 mod gap;
 mod group;
 mod link;
@@ -40,7 +41,7 @@ mod writer;
 
 pub use connection::{Connection, Connections};
 pub use dead_letters::{KafkaDeadLetters, KafkaLetters};
-pub use embedded::EmbeddedBroker;
+pub use embedded::{DEFAULT_PARTITIONS, EmbeddedBroker};
 pub use group::{GroupSource, KafkaGroup};
 pub use sample::sample;
 pub use writer::KafkaWriter;

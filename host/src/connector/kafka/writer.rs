@@ -33,6 +33,8 @@ pub struct KafkaWriter {
     /// The batch that the queue had no room for, encoded already.
     rest: Option<Parts>,
     spare: Encoded,
+    /// Of values that were taken.
+    bytes: usize,
     refused: Vec<(usize, i32)>,
 }
 
@@ -87,6 +89,7 @@ impl KafkaWriter {
             tombstone,
             rest: None,
             spare: Encoded::default(),
+            bytes: 0,
             refused: Vec::new(),
         })
     }
@@ -268,6 +271,7 @@ impl Writer for KafkaWriter {
             }
             match sent {
                 Sent::All => {
+                    self.bytes += parts.values.bytes.len();
                     self.spare = std::mem::take(&mut parts.values);
                     return Ok(Written::Taken);
                 }
@@ -284,6 +288,10 @@ impl Writer for KafkaWriter {
 
     fn barrier(&mut self, id: u64) -> Result<(), ConnectorError> {
         self.outbox.barrier(id)
+    }
+
+    fn take_bytes(&mut self) -> usize {
+        std::mem::take(&mut self.bytes)
     }
 
     fn delivered(&mut self, wait: Duration) -> Result<Option<u64>, ConnectorError> {

@@ -29,6 +29,8 @@ pub struct ComponentOperator {
     /// What a version that was replaced had still cached: goes out before anything else.
     pending: Output,
     transients: u32,
+    /// The batch at work is of a dead letter: that the version fails on it was to be expected.
+    of_letter: bool,
 }
 
 impl ComponentOperator {
@@ -53,7 +55,7 @@ impl ComponentOperator {
             Ok((epoch, trial, current)) => {
                 beat.restart(control.now_ms());
                 control.arrived(task, current.serial(), Duration::ZERO);
-                let (kept, pending, transients) = (None, Output::default(), 0);
+                let (kept, pending, transients, of_letter) = (None, Output::default(), 0, false);
                 Ok(ComponentOperator {
                     control,
                     halt,
@@ -65,6 +67,7 @@ impl ComponentOperator {
                     kept,
                     pending,
                     transients,
+                    of_letter,
                 })
             }
             Err(error) => {
@@ -96,7 +99,7 @@ impl ComponentOperator {
                     }
                 };
                 match made {
-                    Ok(seat) => self.replace_by(seat, fallback),
+                    Ok(seat) => self.replace_by(seat, fallback)?,
                     Err(error) => {
                         let reason = format!("no instance can be made: {}", error.with_logs());
                         if target.trial.is_some() && self.control.failed(serial, &reason) {
@@ -116,13 +119,22 @@ impl ComponentOperator {
         }
     }
 
-    fn replace_by(&mut self, seat: Seat, fallback: Option<u64>) {
+    fn replace_by(&mut self, seat: Seat, fallback: Option<u64>) -> Result<(), OperatorError> {
         let mut old = std::mem::replace(&mut self.current, seat);
         self.beat.restart(self.control.now_ms());
         self.transients = 0;
-        if let Err(Failure::Call(error) | Failure::Instance(error)) = old.flush(&mut self.pending) {
-            let (step, component) = (self.control.name(), old.label());
-            tracing::warn!(step, component, reason = error.with_logs(), "a replaced version did not flush");
+        match old.flush(&mut self.pending) {
+            Ok(()) => {}
+            Err(Failure::Lost(error)) => return Err(lost(old.label(), &error)),
+            Err(Failure::Call(error) | Failure::Instance(error)) => {
+                let (step, component) = (self.control.name(), old.label());
+                tracing::warn!(
+                    step,
+                    component,
+                    reason = error.with_logs(),
+                    "a replaced version did not flush"
+                );
+            }
         }
         if Some(old.serial()) == fallback {
             if let Some(mut older) = self.kept.replace(old) {
@@ -131,12 +143,13 @@ impl ComponentOperator {
         } else {
             old.close();
         }
+        Ok(())
     }
 
     /// A call failed on a version that may be on trial. Answers whether another version has to answer.
     /// Of answers that ask for another try, so many are borne.
     fn taken_back(&mut self, what: &str, failure: &Failure, tries: u32) -> Result<bool, OperatorError> {
-        if self.trial.is_none() {
+        if self.trial.is_none() || self.of_letter {
             return Ok(false);
         }
         let reason = match failure {
@@ -147,14 +160,18 @@ impl ComponentOperator {
                 }
                 format!("transient on {what}, {} times in a row: {text}", self.transients)
             }
-            Failure::Call(error) => format!("{} on {what}: {}", error.code(), error.with_logs()),
+            Failure::Call(error) | Failure::Lost(error) => {
+                format!("{} on {what}: {}", error.code(), error.with_logs())
+            }
             Failure::Instance(error) => format!("no instance can be made: {}", error.with_logs()),
         };
+        let failed = self.current.label().to_owned();
         let back = self.control.failed(self.current.serial(), &reason);
         if back {
             self.catch_up()?;
         }
-        Ok(back)
+        // Whatever answers now, what is lost is not in this batch.
+        if let Failure::Lost(error) = failure { Err(lost(&failed, error)) } else { Ok(back) }
     }
 
     /// Answers a batch with the running version. `false`: another version runs now; nothing was answered.
@@ -190,6 +207,7 @@ impl ComponentOperator {
             Failure::Call(CallError::Fatal(text)) => Err(OperatorError::Fatal(format!("{label}: {text}"))),
             Failure::Call(error) => Ok(error),
             Failure::Instance(error) => Err(no_instance(label, &error)),
+            Failure::Lost(error) => Err(lost(label, &error)),
         }
     }
 
@@ -222,7 +240,7 @@ impl ComponentOperator {
             }
             let (first, rows) = (part.rows.start, part.rows.len());
             let errors = out.errors.len();
-            match self.current.batch(&batch.slice(first, rows), part.limit, out) {
+            match self.current.part(&batch.slice(first, rows), part.limit, out) {
                 Ok(took) => {
                     search.answered(rows, took);
                     out.errors[errors..].iter_mut().for_each(|error| error.row += first as u32);
@@ -315,6 +333,16 @@ impl ComponentOperator {
     }
 }
 
+/// Rows that were answered for are gone, and their offsets are not committed yet: they have to be read again.
+fn lost(label: &str, error: &CallError) -> OperatorError {
+    OperatorError::Fatal(format!(
+        "{label} kept rows of earlier batches when it failed ({}: {}); they are read again from the last checkpoint, and \
+         from now on it is flushed after each batch",
+        error.code(),
+        error.with_logs()
+    ))
+}
+
 fn no_instance(label: &str, error: &CallError) -> OperatorError {
     let text = format!("no instance of {label} can be made: {}", error.with_logs());
     match error {
@@ -332,12 +360,19 @@ impl Operator for ComponentOperator {
         let rows_out = out.batches.iter().map(|(_, batch)| batch.len()).sum();
         self.current.installed.counters.answered(batch.len(), rows_out, out.errors.len());
         self.release(out);
-        if let Some(trial) = &self.trial {
+        if let Some(trial) = self.trial.as_ref().filter(|_| !self.of_letter) {
             let now_ms = self.control.now_ms();
             self.beat.batch(now_ms);
             self.look(trial, now_ms);
         }
         Ok(())
+    }
+
+    fn on_letter(&mut self, batch: &Batch, out: &mut Output) -> Result<(), OperatorError> {
+        self.of_letter = true;
+        let result = self.on_batch(batch, out);
+        self.of_letter = false;
+        result
     }
 
     fn on_watermark(&mut self, watermark_ms: i64, out: &mut Output) -> Result<(), OperatorError> {

@@ -25,6 +25,8 @@ use super::{
 use crate::operator::Halt;
 use crate::spec::Probation;
 
+/// The reason of a rollback that somebody asked for.
+pub const BY_HAND: &str = "rolled back by hand";
 /// How often whoever waits for the tasks looks at the clock, which may be one that tests move.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -221,7 +223,7 @@ impl StepControl {
         let from = Arc::clone(state.ledger.running());
         if state.ledger.trial().is_some() {
             state.forget_pauses();
-            self.take_back(&mut state, from.serial, "rolled back by hand");
+            self.take_back(&mut state, from.serial, BY_HAND);
             let to = Arc::clone(state.ledger.running());
             let generation = state.ledger.generation();
             let (state, _) = self.wait(state, &to, wait);
@@ -348,7 +350,11 @@ impl StepControl {
         let on_trial = state.ledger.running().serial == serial && state.ledger.trial().is_some();
         let gone = state.ledger.take_back(serial, reason, self.clock.now_ms());
         if on_trial {
-            tracing::warn!(step = self.name, reason, "a component was taken back");
+            if reason == BY_HAND {
+                tracing::info!(step = self.name, "a component on probation is rolled back by hand");
+            } else {
+                tracing::warn!(step = self.name, reason, "a component was taken back");
+            }
             self.changed(state);
         }
         gone

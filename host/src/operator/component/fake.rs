@@ -195,10 +195,6 @@ impl Guest for FakeGuest {
             self.script.transient_calls.store(left - 1, Relaxed);
             return Err(CallError::Transient("the lookup is slow".into()));
         }
-        if self.script.buffers {
-            self.buffer.push(batch.clone());
-            return Ok(());
-        }
         let numbers = batch.rows.column(0).as_primitive::<Int64Type>().values();
         if numbers.iter().any(|n| self.script.hangs_on.contains(n)) {
             self.broken = true;
@@ -216,6 +212,10 @@ impl Guest for FakeGuest {
                 let message = format!("{n} is not wanted");
                 out.refuse(RowError { row: row as u32, code: "unwanted".into(), message, retryable: false });
             }
+        }
+        if self.script.buffers {
+            self.buffer.push(batch.clone());
+            return Ok(());
         }
         let taken = (0..batch.len()).filter(|row| !self.script.refuses.contains(&numbers[*row]));
         self.emit(batch, taken, out);

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::counters::{CounterTable, Counters};
 use super::{Exchange, ExchangeState, Version, VersionRef, VersionTotals};
@@ -18,6 +19,24 @@ pub(super) struct Installed {
     pub serial: u64,
     pub version: Arc<dyn Version>,
     pub counters: Arc<Counters>,
+    /// See [`keeps_nothing`](Self::keeps_nothing).
+    lost: AtomicBool,
+}
+
+impl Installed {
+    fn new(serial: u64, version: Arc<dyn Version>, counters: Arc<Counters>) -> Installed {
+        Installed { serial, version, counters, lost: AtomicBool::new(false) }
+    }
+
+    /// Rows that an instance kept are lost with it. They are read again, and from now on none keeps any.
+    pub fn lost_rows(&self) {
+        self.lost.store(true, Relaxed);
+    }
+
+    /// Instances are flushed after each batch: one has lost rows that it kept, and would lose them again.
+    pub fn keeps_nothing(&self) -> bool {
+        self.lost.load(Relaxed)
+    }
 }
 
 /// A version that has not proved itself.
@@ -44,7 +63,7 @@ pub(super) struct Ledger {
 impl Ledger {
     pub fn new(version: Arc<dyn Version>) -> Ledger {
         let mut counters = CounterTable::default();
-        let running = Installed { serial: 1, counters: counters.of(&*version), version };
+        let running = Installed::new(1, Arc::clone(&version), counters.of(&*version));
         Ledger {
             running: Arc::new(running),
             before: VecDeque::new(),
@@ -91,7 +110,8 @@ impl Ledger {
     /// Gives a version a serial and counters; it does not run yet.
     pub fn admit(&mut self, version: Arc<dyn Version>) -> Arc<Installed> {
         self.serials += 1;
-        Arc::new(Installed { serial: self.serials, counters: self.counters.of(&*version), version })
+        let counters = self.counters.of(&*version);
+        Arc::new(Installed::new(self.serials, version, counters))
     }
 
     /// `new` runs from now on, on trial. A trial under way ends undecided: whoever goes on from a version wants

@@ -18,7 +18,7 @@ mod seat;
 
 pub use clock::Clock;
 pub use component_operator::ComponentOperator;
-pub use control::{ComponentStatus, StepControl};
+pub use control::{BY_HAND, ComponentStatus, StepControl};
 pub use counters::VersionTotals;
 pub use exchange::{Event, Exchange, ExchangeError, ExchangeState, Exchanged, VersionRef};
 pub use guest::{CallError, Guest, Terms, Version};

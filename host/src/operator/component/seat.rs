@@ -17,6 +17,8 @@ pub(super) enum Failure {
     Call(CallError),
     /// No instance could be made to call. No row is to blame.
     Instance(CallError),
+    /// The call failed, and rows of batches that were answered before are lost with the instance that kept them.
+    Lost(CallError),
 }
 
 /// A version at work in one task.
@@ -71,12 +73,29 @@ impl Seat {
     /// Gives the instance a batch, a fresh one if the last call broke it, and at most `limit` for it. Answers
     /// how long it took.
     pub fn batch(&mut self, batch: &Batch, limit: Duration, out: &mut Output) -> Result<Duration, Failure> {
+        self.call(batch, limit, self.installed.keeps_nothing(), out)
+    }
+
+    /// The same with a part of a batch on which the version fails: the next part may break the instance, so it
+    /// keeps nothing of this one.
+    pub fn part(&mut self, batch: &Batch, limit: Duration, out: &mut Output) -> Result<Duration, Failure> {
+        self.call(batch, limit, true, out)
+    }
+
+    fn call(
+        &mut self,
+        batch: &Batch,
+        limit: Duration,
+        flush: bool,
+        out: &mut Output,
+    ) -> Result<Duration, Failure> {
         let keeping = self.recall.clone();
         let recall = keeping.of_call(self.pace.usual(batch.len()));
         self.enter(out, |guest, out| {
             let recall = if guest.keeps_rows() { keeping } else { recall };
             guest.keep_to(Terms { limit, recall });
-            guest.call(batch, out)
+            guest.call(batch, out)?;
+            if flush && guest.keeps_rows() { guest.flush(out) } else { Ok(()) }
         })
     }
 
@@ -102,6 +121,7 @@ impl Seat {
         call: impl FnOnce(&mut dyn Guest, &mut Output) -> Result<(), CallError>,
     ) -> Result<Duration, Failure> {
         let guest = self.ready().map_err(Failure::Instance)?;
+        let keeps_rows = guest.keeps_rows();
         let (batches, errors) = (out.batches.len(), out.errors.len());
         let started = Instant::now();
         let answer = call(guest, out);
@@ -110,10 +130,16 @@ impl Seat {
         answer.map(|()| took).map_err(|error| {
             out.batches.truncate(batches);
             out.errors.truncate(errors);
-            if !error.leaves_instance_usable() {
-                self.guest = None;
+            if error.leaves_instance_usable() {
+                return Failure::Call(error);
             }
-            Failure::Call(error)
+            self.guest = None;
+            // Of a call that was recalled nothing is committed that it kept.
+            if !keeps_rows || matches!(error, CallError::Recalled) {
+                return Failure::Call(error);
+            }
+            self.installed.lost_rows();
+            Failure::Lost(error)
         })
     }
 

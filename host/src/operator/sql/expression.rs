@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::datatypes::{DataType, FieldRef, SchemaRef};
-use datafusion_common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion_common::{DFSchema, DataFusionError, ScalarValue};
+use datafusion_common::tree_node::{Transformed, TransformedResult, TreeNode, TreeNodeRecursion};
+use datafusion_common::{DFSchema, DataFusionError, ScalarValue, plan_err};
 use datafusion_expr::execution_props::ExecutionProps;
 use datafusion_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion_expr::simplify::SimplifyContext;
-use datafusion_expr::{Expr, ExprSchemable, Operator, cast};
+use datafusion_expr::{ColumnarValue, Expr, ExprSchemable, Operator, cast};
 use datafusion_optimizer::simplify_expressions::ExprSimplifier;
 use datafusion_physical_expr::expressions::BinaryExpr;
 use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
@@ -19,8 +19,11 @@ use datafusion_sql::sqlparser::ast;
 
 use super::error::reason;
 use super::functions::functions;
-use super::{Problem, names};
+use super::{Problem, budget, names};
 use crate::spec::show_type;
+
+/// Bytes of a constant: as many as can be written, for functions of constants make constants.
+const CONSTANT_BYTES: usize = 64 << 10;
 
 /// Plans expressions over rows of one schema.
 pub(super) struct Planner {
@@ -78,11 +81,15 @@ impl Planner {
             &self.columns,
             &mut PlannerContext::new(),
         )?;
+        planned.apply(|part| refuse_text_as_number(part, &self.columns))?;
         let mut expression = self.simplifier.coerce(planned, &self.columns)?;
         if let Some(plain) = without_view(&expression.get_type(self.columns.as_ref())?) {
             expression = cast(expression, plain);
         }
+        // Constants are folded here, by the same bound as a batch.
+        budget::back_to(0);
         let expression = self.simplifier.simplify(expression)?;
+        expression.apply(refuse_large_constant)?;
         let physical = create_physical_expr(
             &expression,
             &self.columns,
@@ -90,6 +97,7 @@ impl Planner {
             &PhysicalPlanningContext::default(),
         )?;
         let physical = physical.transform_up(refuse_overflow).data()?;
+        let physical = physical.transform_up(|physical| budget::counted(physical, &self.schema)).data()?;
         let field = physical.return_field(&self.schema)?;
         let column = match &expression {
             Expr::Column(column) => Some(self.columns.index_of_column(column)?),
@@ -105,6 +113,47 @@ fn without_view(data_type: &DataType) -> Option<DataType> {
         DataType::Utf8View => Some(DataType::Utf8),
         DataType::BinaryView => Some(DataType::Binary),
         _ => None,
+    }
+}
+
+const COMPARISONS: [Operator; 8] = [
+    Operator::Eq,
+    Operator::NotEq,
+    Operator::Lt,
+    Operator::LtEq,
+    Operator::Gt,
+    Operator::GtEq,
+    Operator::IsDistinctFrom,
+    Operator::IsNotDistinctFrom,
+];
+
+/// A text that is compared with a number would be read as one, and fail row by row.
+fn refuse_text_as_number(part: &Expr, columns: &DFSchema) -> Result<TreeNodeRecursion, DataFusionError> {
+    if let Expr::BinaryExpr(binary) = part
+        && COMPARISONS.contains(&binary.op)
+    {
+        let of = |side: &Expr| side.get_type(columns);
+        for (text, number) in [(&binary.left, &binary.right), (&binary.right, &binary.left)] {
+            let written = matches!(**text, Expr::Literal(..));
+            if !written && of(text)?.is_string() && of(number)?.is_numeric() {
+                let number = show_type(&of(number)?);
+                return plan_err!(
+                    "`{}` is string and is compared with {number}; write the number in quotes, or `cast({0} as …)`",
+                    text.human_display()
+                );
+            }
+        }
+    }
+    Ok(TreeNodeRecursion::Continue)
+}
+
+/// A constant stands in every row of a batch.
+fn refuse_large_constant(expression: &Expr) -> Result<TreeNodeRecursion, DataFusionError> {
+    match expression {
+        Expr::Literal(value, _) if value.size() > CONSTANT_BYTES => {
+            plan_err!("a constant of {} bytes; the limit is {CONSTANT_BYTES}", value.size())
+        }
+        _ => Ok(TreeNodeRecursion::Continue),
     }
 }
 
@@ -129,7 +178,12 @@ impl Expression {
 
     /// A value for each row.
     pub fn values(&self, rows: &RecordBatch) -> Result<ArrayRef, String> {
-        let values = self.physical.evaluate(rows).and_then(|values| values.into_array(rows.num_rows()));
+        let values = self.physical.evaluate(rows).and_then(|values| {
+            if let ColumnarValue::Scalar(scalar) = &values {
+                budget::take(budget::bytes_of(scalar, rows.num_rows()))?;
+            }
+            values.into_array(rows.num_rows())
+        });
         values.map_err(|error| reason(&error))
     }
 
@@ -145,9 +199,9 @@ impl Expression {
     }
 }
 
-fn booleans(values: datafusion_expr::ColumnarValue, rows: usize) -> Result<BooleanArray, DataFusionError> {
+fn booleans(values: ColumnarValue, rows: usize) -> Result<BooleanArray, DataFusionError> {
+    use ColumnarValue::{Array, Scalar};
     use arrow::array::AsArray as _;
-    use datafusion_expr::ColumnarValue::{Array, Scalar};
     let array = match values {
         Array(array) => array,
         Scalar(ScalarValue::Boolean(truth)) => {

@@ -4,7 +4,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::expression::{Expression, Planner};
 use super::parts::work_on;
-use super::{SqlError, dialect};
+use super::{SqlError, budget, dialect};
 use crate::batch::Batch;
 use crate::operator::{Operator, OperatorError, Output};
 
@@ -31,6 +31,8 @@ impl Filter {
 impl Operator for Filter {
     fn on_batch(&mut self, batch: &Batch, out: &mut Output) -> Result<(), OperatorError> {
         work_on(batch, out, |part, out| {
+            // Nothing that an expression makes is kept.
+            budget::back_to(0);
             let keep = self.condition.truth(&part.rows)?;
             match keep.true_count() {
                 0 => {}

@@ -1,4 +1,5 @@
-//! The functions that expressions may call: the scalar functions of DataFusion, with a `now()` for streams.
+//! The functions that expressions may call: the scalar functions of DataFusion, with a `now()` for streams and a bound
+//! for those whose result grows.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -16,6 +17,8 @@ use datafusion_functions::core::get_field;
 use datafusion_functions::core::planner::CoreFunctionPlanner;
 use datafusion_functions::datetime::planner::DatetimeFunctionPlanner;
 use datafusion_functions::unicode::planner::UnicodeFunctionPlanner;
+
+use super::growth;
 
 /// Names that people know as aggregates; they need groups, so they belong to a window.
 const AGGREGATES: [&str; 12] = [
@@ -46,7 +49,7 @@ pub(super) struct Functions {
 
 static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
     let mut by_name = HashMap::new();
-    for function in datafusion_functions::all_default_functions() {
+    for function in datafusion_functions::all_default_functions().into_iter().map(growth::bounded) {
         for name in function.aliases().iter().map(String::as_str).chain([function.name()]) {
             if !OF_QUERIES.contains(&name) {
                 by_name.insert(name.to_owned(), Arc::clone(&function));

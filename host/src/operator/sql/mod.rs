@@ -8,14 +8,16 @@
 //!                                        a row that fails is refused ◄── halves ◄── fails
 //! ```
 //! What differs from SQL at large: names of columns are as written, upper and lower case apart; an integer that
-//! overflows is an error of its row; `now()` is the time of the batch.
+//! overflows is an error of its row; `now()` is the time of the batch; values that grow without measure are refused.
 
 mod bind;
+mod budget;
 mod dialect;
 mod error;
 mod expression;
 mod filter;
 mod functions;
+mod growth;
 mod names;
 mod parts;
 mod route;

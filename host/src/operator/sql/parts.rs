@@ -1,8 +1,9 @@
 //! Works on a batch as a whole or, when that fails, on its parts, so that only the rows that fail are refused.
-//! Knows nothing of what the work is.
+//! Knows nothing of what the work is, but that what failed is not kept.
 
 use arrow::array::BooleanArray;
 
+use super::budget;
 use crate::batch::Batch;
 use crate::operator::search::Search;
 use crate::operator::{OperatorError, Output, RowError};
@@ -11,12 +12,18 @@ use crate::operator::{OperatorError, Output, RowError};
 const MANY_PIECES: usize = 16;
 
 /// Gives `batch` to `work`. When that fails, its halves in order, down to single rows; rows that fail alone are
-/// refused with the code `expression`. Failed work must have emitted nothing.
+/// refused with the code `expression`. Failed work must have emitted nothing. What all of it makes is bounded by
+/// `budget`: rows for which nothing is left are refused like those that fail.
 pub(super) fn work_on(
     batch: &Batch,
     out: &mut Output,
     mut work: impl FnMut(&Batch, &mut Output) -> Result<(), String>,
 ) -> Result<(), OperatorError> {
+    budget::back_to(0);
+    let mut work = |part: &Batch, out: &mut Output| {
+        let made = budget::made();
+        work(part, out).inspect_err(|_| budget::back_to(made))
+    };
     let Err(reason) = work(batch, out) else { return Ok(()) };
     let mut pieces = Output::default();
     refuse_poison(batch, reason, &mut pieces, &mut work);
@@ -26,6 +33,7 @@ pub(super) fn work_on(
         let good = batch.filter(&BooleanArray::from(good));
         let good =
             good.map_err(|error| OperatorError::Fatal(format!("rows cannot be taken out: {error}")))?;
+        budget::back_to(0);
         // It can fail only where the same rows do not give the same values (`random()`): then the pieces do.
         if work(&good, out).is_ok() {
             pieces.batches.clear();

@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::expression::{Expression, Planner};
 use super::parts::work_on;
-use super::{Problem, SqlError, dialect};
+use super::{Problem, SqlError, budget, dialect};
 use crate::batch::Batch;
 use crate::operator::{Operator, OperatorError, Output};
 
@@ -84,6 +84,8 @@ fn branch(expression: Option<&str>, planner: &Planner, before: &[Branch]) -> Res
 impl Operator for Route {
     fn on_batch(&mut self, batch: &Batch, out: &mut Output) -> Result<(), OperatorError> {
         work_on(batch, out, |part, out| {
+            // Nothing that an expression makes is kept.
+            budget::back_to(0);
             let ports = self.assign(part)?;
             let mut parts = Vec::with_capacity(ports.len());
             for (port, rows) in ports.into_iter().enumerate() {

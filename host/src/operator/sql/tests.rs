@@ -450,3 +450,58 @@ proptest! {
         }
     }
 }
+
+const TOO_MUCH: &str = "the values would take more than the 128 MiB that a batch may be made into";
+
+#[test]
+fn values_that_grow_without_measure_are_refused_before_they_are_made() {
+    let refused = |row: usize| format!("!{row} {TOO_MUCH}");
+    let all = (0..4).map(refused).collect::<Vec<_>>().join(" ");
+    for expression in [
+        "length(rpad(address['city'], 2000000000, 'x')) > 1",
+        "length(lpad(\"user\", 2000000000)) > 1",
+        "length(repeat('x', 2000000000)) > 1",
+        "length(repeat('x', id * 2000000000)) > 1",
+        "length(replace(repeat('x', 50000 + id), 'x', repeat('y', 50000))) > 1",
+        "length(regexp_replace(repeat('x', 50000 + id), 'x', repeat('y', 50000), 'g')) > 1",
+    ] {
+        let found = ids(expression);
+        // A row without a city has none to fill up.
+        let of_null = expression.contains("city") || expression.contains("user");
+        assert!(found == all || of_null && found.contains(TOO_MUCH), "{expression}: {found}");
+    }
+    // The row at fault is refused, the others go on.
+    insta::assert_snapshot!(ids("length(rpad('x', power(10, 3 * id)::bigint, 'y')) > 10"), @"1 2 !2 the values would take more than the 128 MiB that a batch may be made into !3 the values would take more than the 128 MiB that a batch may be made into");
+    insta::assert_snapshot!(ids("length(repeat('x', 100000) || user) > 1"), @"a constant of 100064 bytes; the limit is 65536");
+    assert_eq!(ids("length(repeat('x', 100000)) = 100000"), "1 2 3 4");
+    assert_eq!(ids("length(regexp_replace(repeat('x', 1000), 'x', 'yy', 'g')) = 2000"), "1 2 3 4");
+    assert_eq!(ids("length(concat_ws('-', repeat('x', 1000), 'b', id)) = 1004"), "1 2 3 4");
+}
+
+#[test]
+fn a_chain_of_steps_that_each_double_a_text_ends_in_refused_rows() {
+    let mut batch = orders();
+    let mut refused = 0;
+    for _ in 0..40 {
+        let schema = batch.rows.schema();
+        let first =
+            ["id || '0123456789abcdef' as id", "id || id as id"][usize::from(batch.rows.num_columns() == 1)];
+        let mut out = Output::default();
+        Select::new(&[first.to_owned()], &schema).unwrap().on_batch(&batch, &mut out).unwrap();
+        refused += out.errors.len();
+        assert!(out.errors.iter().all(|error| error.message.contains(TOO_MUCH)), "{:?}", out.errors);
+        let Some((_, next)) = out.batches.pop() else { break };
+        assert!(out.batches.is_empty() || refused > 0);
+        batch = next;
+    }
+    assert!(refused > 0);
+}
+
+#[test]
+fn a_text_is_not_compared_with_a_number() {
+    insta::assert_snapshot!(ids("user > 5"), @"`user` is string and is compared with int64; write the number in quotes, or `cast(user as …)`");
+    insta::assert_snapshot!(ids("id = upper(user)"), @"`upper(user)` is string and is compared with int64; write the number in quotes, or `cast(upper(user) as …)`");
+    assert_eq!(ids("id = '3'"), "3");
+    assert_eq!(ids("user = '7'"), "4");
+    assert_eq!(ids("try_cast(user as bigint) > 5"), "4");
+}

@@ -83,7 +83,7 @@ fn an_unknown_topic_is_named_with_the_nearest() {
     let world = World::with(&[("orders", 1), ("users", 1)]);
     let mut group = world.group("g", &[("order", Start::Earliest), ("users", Start::Earliest)]);
     let Err(error) = event(&mut group) else { panic!("it began somewhere") };
-    insta::assert_snapshot!(error, @"there is no topic `order` on connection `default`; did you mean `orders`?: create it (kafka-topics --create) or correct the name");
+    insta::assert_snapshot!(error, @"there is no topic `order` on connection `default`: create it (kafka-topics --create; `sabot dev` makes what a pipeline applied there names) or correct the name; did you mean `orders`?");
     assert!(matches!(group.poll(TURN), Err(ConnectorError::Stop(_))), "it stays so");
 }
 

@@ -52,5 +52,5 @@ fn letters_come_back_as_they_were_and_other_records_are_passed_over() {
     assert!(read("dead", Wanted::Newest(1)).len() <= 2);
     assert_eq!(read("empty", Wanted::All), []);
     let unknown = KafkaLetters::open(&connection, "nowhere", "fraud", Wanted::All).err().unwrap();
-    insta::assert_snapshot!(unknown, @"there is no topic `nowhere` on connection `default`: create it (kafka-topics --create) or correct the name");
+    insta::assert_snapshot!(unknown, @"there is no topic `nowhere` on connection `default`: create it (kafka-topics --create; `sabot dev` makes what a pipeline applied there names) or correct the name");
 }

@@ -242,7 +242,7 @@ fn an_unknown_topic_or_column_is_refused_at_the_start() {
             _ => panic!("not refused"),
         }
     };
-    insta::assert_snapshot!(refusal(&sink("aut")), @"there is no topic `aut` on connection `default`: create it (kafka-topics --create) or correct the name");
+    insta::assert_snapshot!(refusal(&sink("aut")), @"there is no topic `aut` on connection `default`: create it (kafka-topics --create; `sabot dev` makes what a pipeline applied there names) or correct the name");
     insta::assert_snapshot!(refusal(&KafkaSink { key: vec!["k".into()], ..sink("out") }), @"a key for topic `out` is column `k`, which the rows do not have: they have `v`");
 }
 

@@ -415,3 +415,17 @@ fn a_call_is_not_ended_for_another_version_while_its_instance_keeps_rows() {
         assert_eq!(due.load(Relaxed), ends);
     }
 }
+
+#[test]
+fn a_dead_letter_that_fails_again_does_not_take_a_version_on_trial_back() {
+    let mut bench = Bench::new();
+    let script = Script { traps_on: [7].into(), ..Script::default() };
+    bench.exchange("a@2", script).expect("it fits");
+    let mut out = Output::default();
+    for letters in [7..8, 3..4] {
+        bench.operator.on_letter(&rows(letters), &mut out).expect("it is answered");
+    }
+    assert_eq!(describe(&out), "3:a@2 0!trap");
+    assert!(bench.control.status().probation.is_some(), "nor do letters prove it");
+    assert_eq!(bench.batch(6..8), "6:a@1 7:a@1", "what is live does take it back");
+}

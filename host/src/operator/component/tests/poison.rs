@@ -154,3 +154,23 @@ proptest! {
         prop_assert_eq!(control.status().versions[0].rows_in, len as u64);
     }
 }
+
+#[test]
+fn rows_that_an_instance_kept_are_read_again_when_it_breaks_and_are_not_lost_twice() {
+    let script = Script { buffers: true, traps_on: [12].into(), ..Script::default() };
+    let (control, mut first) = operator(script);
+    let mut out = Output::default();
+    first.on_batch(&rows(0..10), &mut out).expect("it is answered");
+    assert!(out.batches.is_empty(), "all of it is kept");
+    let error = first.on_batch(&rows(10..20), &mut out).expect_err("what was kept is lost");
+    insta::assert_snapshot!(error, @"a@1 kept rows of earlier batches when it failed (trap: unreachable; last log lines: row 12); they are read again from the last checkpoint, and from now on it is flushed after each batch");
+    assert!(out.batches.is_empty() && out.errors.is_empty());
+    // The run begins again from the last checkpoint, with the same control.
+    drop(first);
+    let mut again = ComponentOperator::new(control, Arc::default()).expect("it starts");
+    again.on_batch(&rows(0..10), &mut out).expect("it is answered, and flushed");
+    again.on_batch(&rows(10..20), &mut out).expect("the row is found");
+    again.on_barrier(&mut out).expect("nothing is left to flush");
+    assert_eq!(numbers(&out), (0..20).filter(|n| *n != 12).collect::<Vec<_>>());
+    assert_eq!(out.errors.iter().map(|e| e.row).collect::<Vec<_>>(), [2]);
+}
