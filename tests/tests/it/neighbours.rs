@@ -16,6 +16,8 @@ use crate::support::*;
 /// Of one measurement: the looping component spends all of it in its first batch.
 const MEASURED: Duration = Duration::from_millis(700);
 const ROUNDS: usize = 15;
+/// A machine that is busy with something else takes of what is left: it may be so for a while, not for all of these.
+const ATTEMPTS: usize = 3;
 
 fn pipeline(name: &str, columns: Value, step: Value) -> Value {
     let schema = json!({ "id": "int64", "user": "string", "amount": "float64" });
@@ -58,26 +60,33 @@ fn a_component_that_loops_or_traps_leaves_half_to_its_neighbour() {
     let (filter, hostile) = (push(&http, "filter-amount"), push(&http, "hostile-filter"));
     let good = json!({ "from": "rows", "wasm": filter, "config": { "min": 500 } });
     apply_and_feed(&http, &pipeline("good", json!({ "amount": { "range": [0, 1000] } }), good));
+    let mut seen = Vec::new();
+    for _ in 0..ATTEMPTS {
+        let left = measure(&http, &hostile);
+        if left.iter().all(|(_, left)| left[ROUNDS / 2] >= 0.5) {
+            return;
+        }
+        seen.push(left);
+    }
+    panic!("of what it has alone the neighbour keeps {seen:.2?}");
+}
+
+/// What the healthy pipeline keeps of its speed beside each mode of the hostile component, rising.
+fn measure(http: &Http, hostile: &str) -> [(&'static str, Vec<f64>); 2] {
     // In every batch are some rows on which the one that traps does so.
-    let (modes, ids) = (["endless-loop", "trap-on-value"], json!({ "id": { "range": [0, 1000] } }));
-    let mut left = [const { Vec::new() }; 2];
+    let ids = json!({ "id": { "range": [0, 1000] } });
+    let mut kept = ["endless-loop", "trap-on-value"].map(|mode| (mode, Vec::new()));
     for _ in 0..ROUNDS {
-        let alone = speed(&http);
-        for (mode, left) in modes.iter().zip(&mut left) {
+        let alone = speed(http);
+        for (mode, left) in &mut kept {
             let config = json!({ "mode": mode, "value": 500 });
             let bad = json!({ "from": "rows", "wasm": hostile, "config": config, "on_error": "skip" });
-            apply_and_feed(&http, &pipeline("bad", ids.clone(), bad));
-            left.push(speed(&http) / alone);
+            apply_and_feed(http, &pipeline("bad", ids.clone(), bad));
+            left.push(speed(http) / alone);
             assert!([200, 204].contains(&http.delete("/v1/pipelines/bad").status));
         }
     }
-    for (mode, mut left) in modes.iter().zip(left) {
-        left.sort_by(f64::total_cmp);
-        println!("beside `{mode}`: {left:.2?}");
-        // Half is what the kernel gives each; a machine that is busy with something else takes of the rest.
-        assert!(
-            left[ROUNDS / 2] >= 0.4,
-            "beside `{mode}` the neighbour keeps {left:.2?} of what it has alone"
-        );
-    }
+    kept.iter_mut().for_each(|(_, left)| left.sort_by(f64::total_cmp));
+    println!("{kept:.2?}");
+    kept
 }
