@@ -5,17 +5,21 @@
 use crate::broker::skip;
 use std::path::{Path, PathBuf};
 
-/// The bytes of the component of that name: from the folder `SABOT_GUESTS_DIR`, or from the `build` folder of a
-/// guest in the checkout. Where it has not been built the test is skipped, which fails in CI.
+/// The bytes of the component of that name; see [`path`].
 pub fn component(test: &str, name: &str) -> Option<Vec<u8>> {
+    path(test, name).and_then(|path| std::fs::read(path).ok())
+}
+
+/// The file of the component of that name: in the folder `SABOT_GUESTS_DIR`, or in the `build` folder of a guest in
+/// the checkout. Where it has not been built the test is skipped, which fails in CI.
+pub fn path(test: &str, name: &str) -> Option<PathBuf> {
     let file = format!("{name}.wasm");
     let given = std::env::var_os("SABOT_GUESTS_DIR").map(|folder| Path::new(&folder).join(&file));
     let found = given.filter(|path| path.is_file()).or_else(|| find(&file));
-    let bytes = found.and_then(|path| std::fs::read(path).ok());
-    if bytes.is_none() {
+    if found.is_none() {
         skip(test, &format!("the component {name} is not built: `cargo xtask guests`"));
     }
-    bytes
+    found
 }
 
 fn find(file: &str) -> Option<PathBuf> {

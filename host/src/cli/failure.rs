@@ -6,6 +6,7 @@ use std::io;
 use crate::config::ConfigError;
 use crate::control::api::Problem;
 use crate::control::{Reason, Refusal};
+use crate::stream::StreamError;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -86,6 +87,15 @@ impl From<Problem> for Failure {
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         Failure::Refused { title: refusal.title, reasons: refusal.reasons }
+    }
+}
+
+impl From<StreamError> for Failure {
+    fn from(error: StreamError) -> Self {
+        match error {
+            StreamError::Refused(refusal) => refusal.into(),
+            other => Failure::plain(other.to_string()),
+        }
     }
 }
 

@@ -11,14 +11,12 @@ use super::logging::LogArgs;
 use super::output::Output;
 use super::serve::usual_config;
 use super::{logging, pipeline, signal};
-use crate::config::{Config, Connection};
-use crate::control::api::{PipelineState, PipelineStatus};
-use crate::control::{Host, SOURCES_ENDED, STARTS_AGAIN};
+use crate::config::Connection;
+use crate::control::SOURCES_ENDED;
+use crate::stream::{End, Functions, Host, Running, Until, Watch};
 
 /// Between two looks at the pipeline.
 const LOOK: Duration = Duration::from_millis(100);
-/// The end is reached when so many looks in a row find nothing left to read.
-const QUIET_LOOKS: u32 = 3;
 
 /// Run one pipeline in the foreground, without the API
 ///
@@ -52,61 +50,44 @@ pub(super) fn run(args: &RunArgs, output: &mut Output<'_>) -> Result<(), Failure
         config.connections.insert("default".into(), Connection::of_broker(bootstrap));
     }
     logging::init(&config.log)?;
-    let passing = tempfile::tempdir()?;
-    config.local_components = true;
-    config.data_dir = args.data_dir.clone().unwrap_or_else(|| passing.path().to_owned());
-    foreground(&config, &bytes, args.until_end, output)
+    let mut host = Host::builder().config(config);
+    if let Some(folder) = &args.data_dir {
+        host = host.data_dir(folder);
+    }
+    foreground(&host.open()?, &bytes, args.until_end, output)
 }
 
-fn foreground(config: &Config, spec: &[u8], until_end: bool, output: &mut Output<'_>) -> Result<(), Failure> {
-    let host = Host::open(config)?;
-    let applied = host.apply(None, spec, None, false)?;
-    for warning in &applied.warnings {
+fn foreground(host: &Host, spec: &[u8], until_end: bool, output: &mut Output<'_>) -> Result<(), Failure> {
+    let running = host.start_spec(spec, Functions::new())?;
+    for warning in running.warnings() {
         output.note(&format!("warning: {warning}"))?;
     }
-    let name = applied.name;
-    host.start_pipeline(&name)?;
-    let watched = runtime()?.block_on(watch(&host, &name, until_end));
-    let stopped = host.stop_pipeline(&name);
-    host.shutdown();
+    let until = if until_end { Until::Read } else { Until::Ended };
+    let watched = runtime()?.block_on(watch(&running, until));
+    let stopped = running.stop();
     let (failed, stopped) = (watched?, stopped?);
     output.note(pipeline::show(&stopped).trim_end())?;
     // One that was told to stop has a reason where it could not finish.
     match failed.or(stopped.reason.filter(|reason| reason != SOURCES_ENDED)) {
-        Some(reason) => Err(Failure::new(format!("pipeline {name} failed"), reason)),
+        Some(reason) => Err(Failure::new(format!("pipeline {} failed", running.name()), reason)),
         None => Ok(()),
     }
 }
 
-/// Waits for the end; answers why, if it is a failure.
-async fn watch(host: &Host, name: &str, until_end: bool) -> Result<Option<String>, Failure> {
+/// Waits for the end or a signal; answers why, if it is a failure.
+async fn watch(running: &Running, until: Until) -> Result<Option<String>, Failure> {
     let stop = signal::stop();
     tokio::pin!(stop);
-    let mut quiet = 0;
+    let mut watch = Watch::new(until);
     loop {
         tokio::select! {
             () = &mut stop => return Ok(None),
             () = tokio::time::sleep(LOOK) => {}
         }
-        let status = host.pipeline(name)?;
-        match status.state {
-            PipelineState::Stopped => return Ok(None),
-            PipelineState::Failed => {
-                // Here it does not.
-                let reason = status.reason.unwrap_or_default();
-                let reason = reason.split_once(STARTS_AGAIN).map_or(reason.as_str(), |(reason, _)| reason);
-                return Ok(Some(reason.to_owned()));
-            }
-            PipelineState::Running if until_end && nothing_left(&status) => quiet += 1,
-            _ => quiet = 0,
-        }
-        if quiet == QUIET_LOOKS {
-            return Ok(None);
+        match watch.look(&running.status()?) {
+            None => {}
+            Some(End::Failed(reason)) => return Ok(Some(reason)),
+            Some(End::Stopped | End::Read) => return Ok(None),
         }
     }
-}
-
-/// Every source is known to have been read to its end.
-fn nothing_left(status: &PipelineStatus) -> bool {
-    status.sources.iter().all(|s| !s.partitions.is_empty() && s.lag == Some(0))
 }

@@ -22,7 +22,18 @@ pub struct Arrived {
     pub rows: RecordBatch,
 }
 
-type Channel<T> = (Sender<T>, Receiver<T>);
+/// A channel of the registry. Without its sender it ends once the senders that were handed out are dropped.
+struct Channel<T> {
+    sender: Option<Sender<T>>,
+    receiver: Receiver<T>,
+}
+
+impl<T> Default for Channel<T> {
+    fn default() -> Self {
+        let (sender, receiver) = bounded(CAPACITY);
+        Channel { sender: Some(sender), receiver }
+    }
+}
 
 static INPUTS: LazyLock<Mutex<HashMap<String, Channel<RecordBatch>>>> = LazyLock::new(Mutex::default);
 static OUTPUTS: LazyLock<Mutex<HashMap<String, Channel<Arrived>>>> = LazyLock::new(Mutex::default);
@@ -31,18 +42,37 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn channel<T>(of: &Mutex<HashMap<String, Channel<T>>>, name: &str) -> Channel<T> {
-    lock(of).entry(name.to_owned()).or_insert_with(|| bounded(CAPACITY)).clone()
+/// Where to put in; a channel that was ended begins anew.
+fn sender<T>(of: &Mutex<HashMap<String, Channel<T>>>, name: &str) -> Sender<T> {
+    let mut channels = lock(of);
+    if let Some(sender) = channels.get(name).and_then(|channel| channel.sender.clone()) {
+        return sender;
+    }
+    let (sender, receiver) = bounded(CAPACITY);
+    channels.insert(name.to_owned(), Channel { sender: Some(sender.clone()), receiver });
+    sender
 }
 
-/// Where to put rows for the source `memory: name`. A full channel makes the sender wait.
+fn receiver<T>(of: &Mutex<HashMap<String, Channel<T>>>, name: &str) -> Receiver<T> {
+    lock(of).entry(name.to_owned()).or_default().receiver.clone()
+}
+
+/// Where to put rows for the source `memory: name`. A full channel makes the sender wait. After [`end`] this is a new
+/// channel, which a reader that is made from now on reads.
 pub fn input(name: &str) -> Sender<RecordBatch> {
-    channel(&INPUTS, name).0
+    sender(&INPUTS, name)
+}
+
+/// The source `memory: name` ends once its senders are dropped and what is in it was read.
+pub fn end(name: &str) {
+    if let Some(channel) = lock(&INPUTS).get_mut(name) {
+        channel.sender = None;
+    }
 }
 
 /// What the sink `memory: name` writes. A full channel makes the pipeline wait.
 pub fn output(name: &str) -> Receiver<Arrived> {
-    channel(&OUTPUTS, name).1
+    receiver(&OUTPUTS, name)
 }
 
 /// Forgets both channels of a name.
@@ -60,7 +90,7 @@ pub struct MemoryReader {
 impl MemoryReader {
     /// Of the source `memory: name`.
     pub fn new(name: &str, position: i64) -> Self {
-        MemoryReader { rows: channel(&INPUTS, name).1, position }
+        MemoryReader { rows: receiver(&INPUTS, name), position }
     }
 }
 
@@ -94,7 +124,7 @@ pub struct MemoryWriter {
 impl MemoryWriter {
     /// Of the sink `memory: name`.
     pub fn new(name: &str) -> Self {
-        MemoryWriter { arrived: channel(&OUTPUTS, name).0, barrier: None }
+        MemoryWriter { arrived: sender(&OUTPUTS, name), barrier: None }
     }
 }
 
@@ -123,5 +153,44 @@ impl Writer for MemoryWriter {
     fn delivered(&mut self, wait: Duration) -> Result<Option<u64>, ConnectorError> {
         std::thread::sleep(wait);
         Ok(self.barrier)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::Int64Array;
+
+    use super::*;
+
+    fn rows(id: i64) -> RecordBatch {
+        RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from(vec![id])) as _)]).unwrap()
+    }
+
+    fn read(reader: &mut MemoryReader) -> String {
+        let limits = ReadLimits { records: 10, bytes: 1000, wait: Duration::ZERO };
+        match reader.read(limits).unwrap() {
+            Read::Rows(rows) => format!("{} rows", rows.num_rows()),
+            other => format!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_input_ends_after_what_is_in_it_and_begins_anew() {
+        let name = "an_input_ends_after_what_is_in_it_and_begins_anew";
+        let mut reader = MemoryReader::new(name, 0);
+        let sender = input(name);
+        sender.send(rows(1)).unwrap();
+        end(name);
+        assert_eq!(read(&mut reader), "1 rows");
+        assert_eq!(read(&mut reader), "Idle", "somebody may still send");
+        drop(sender);
+        assert_eq!(read(&mut reader), "End");
+        assert_eq!(read(&mut MemoryReader::new(name, 1)), "End");
+        input(name).send(rows(2)).unwrap();
+        assert_eq!(read(&mut reader), "End");
+        assert_eq!(read(&mut MemoryReader::new(name, 1)), "1 rows");
+        forget(name);
     }
 }

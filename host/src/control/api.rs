@@ -225,7 +225,7 @@ pub struct PartitionStatus {
 pub struct StepStatus {
     /// Its name.
     pub name: String,
-    /// `filter`, `select`, `route`, `union`, `wasm`.
+    /// `filter`, `select`, `route`, `union`, `wasm`, `native`.
     pub kind: String,
     /// The component it runs, if it runs one.
     #[serde(default)]

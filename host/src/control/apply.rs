@@ -8,8 +8,18 @@ use super::host::{Answer, Entry, Host, now_ms};
 use super::schemas::{self, Asking, pipeline_of};
 use super::{Reason, Refusal, RefusalKind};
 use crate::catalog::{Pinned, PipelineRecord, Proposal, Wanted};
+use crate::operator::native::Functions;
 use crate::plan;
 use crate::spec::{self, Format, Parsed, SpecError, StepKind};
+
+/// How a specification is applied.
+#[derive(Default)]
+struct Asked {
+    expect: Option<u64>,
+    dry_run: bool,
+    /// It runs after that, also where it was stopped, and its native steps are these from now on.
+    run: Option<Functions>,
+}
 
 impl Host {
     /// Creates or changes a pipeline. `name` comes from the address and must be the one in `text`;
@@ -22,6 +32,16 @@ impl Host {
         expect: Option<u64>,
         dry_run: bool,
     ) -> Answer<Applied> {
+        self.applied(text, name, Asked { expect, dry_run, run: None })
+    }
+
+    /// Creates or changes a pipeline and sees to it that it runs. Its native steps are `functions` of the calling
+    /// program; whether one of them is what it was before cannot be seen, so a pipeline that has some begins again.
+    pub fn run(&self, text: &[u8], functions: Functions) -> Answer<Applied> {
+        self.applied(text, None, Asked { run: Some(functions), ..Asked::default() })
+    }
+
+    fn applied(&self, text: &[u8], name: Option<&str>, asked: Asked) -> Answer<Applied> {
         let limit = self.shared.config.limits.pipeline_bytes;
         if text.len() as u64 > limit {
             return Err(Refusal::new(
@@ -30,7 +50,7 @@ impl Host {
                 format!("it has {} bytes, the host takes {limit} (limits.pipeline_bytes)", text.len()),
             ));
         }
-        let parsed = spec::parse(text, Format::Auto).map_err(|e| invalid(&e))?;
+        let parsed = spec::parse(text, Format::Auto).map_err(|e| mistaken(&e))?;
         let pipeline = &parsed.pipeline;
         if let Some(name) = name.filter(|n| *n != pipeline.name) {
             let reason = format!("the address says `{name}`, the specification says `{}`", pipeline.name);
@@ -42,23 +62,18 @@ impl Host {
         }
         let name = pipeline.name.clone();
         let entry = self.shared.entry(&name);
-        let applied = self.apply_checked(&entry, parsed, &String::from_utf8_lossy(text), expect, dry_run);
+        let applied = self.apply_checked(&entry, parsed, &String::from_utf8_lossy(text), asked);
         // Where it was refused, or only tried, there may be no such pipeline.
         self.shared.forget_unused(&name, &entry);
         applied
     }
 
-    fn apply_checked(
-        &self,
-        entry: &Entry,
-        parsed: Parsed,
-        text: &str,
-        expect: Option<u64>,
-        dry_run: bool,
-    ) -> Answer<Applied> {
+    fn apply_checked(&self, entry: &Entry, parsed: Parsed, text: &str, asked: Asked) -> Answer<Applied> {
+        let Asked { expect, dry_run, run } = asked;
         let mut pipeline = parsed.pipeline;
         let name_there = pipeline.name.clone();
         let _change = entry.changing();
+        let functions = run.clone().unwrap_or_else(|| entry.functions());
         let before = self.shared.catalog.pipeline(&pipeline.name).ok();
         let pins = self.pins(&pipeline, before.as_deref())?;
         let does_not_fit = |reasons| {
@@ -78,7 +93,8 @@ impl Host {
             Proposal { name: &name_there, spec: text, pins, schemas, wanted: Wanted::Running, expect };
         let rehearsed = self.shared.catalog.rehearse(proposal.clone(), now_ms())?;
         // Binds every component and types every expression: nothing is stored that could not start.
-        let job = self.shared.job(&rehearsed.record, self.bookkeeper()).map_err(does_not_fit)?;
+        let job = self.shared.job(&rehearsed.record, functions.clone(), self.bookkeeper());
+        let job = job.map_err(does_not_fit)?;
         let registered = asking.sinks(&mut pipeline, job.schemas(), dry_run).map_err(does_not_fit)?;
         schemas::fill_in(&mut pipeline, &registered).map_err(does_not_fit)?;
         let refused = schemas::check_codecs(&pipeline, job.schemas(), &self.shared.registries);
@@ -89,13 +105,18 @@ impl Host {
         proposal.schemas.extend(registered);
         let rehearsed = self.shared.catalog.rehearse(proposal.clone(), now_ms())?;
         let stored = if dry_run { rehearsed } else { self.shared.catalog.apply(proposal, now_ms())? };
-        let record = &stored.record;
-        let at_rest = entry.started().is_none() || entry.gave_up();
-        if !dry_run && record.wanted == Wanted::Running && (stored.changed || at_rest) {
+        let mut record = stored.record;
+        let mut idle = entry.started().is_none() || entry.gave_up();
+        if let Some(functions) = run {
+            record = self.shared.catalog.want(&name_there, Wanted::Running)?;
+            idle = !functions.is_empty() || entry.at_work().is_none();
+            entry.give(functions);
+        }
+        if !dry_run && record.wanted == Wanted::Running && (stored.changed || idle) {
             if let Some(handle) = entry.started() {
                 handle.stop();
             }
-            self.start_record(entry, record)?;
+            self.start_record(entry, &record)?;
         }
         let plan = plan::plan(&pipeline);
         Ok(Applied {
@@ -171,7 +192,8 @@ impl Host {
     }
 }
 
-pub(super) fn invalid(errors: &[SpecError]) -> Refusal {
+/// A specification that is not right, with every mistake.
+pub fn mistaken(errors: &[SpecError]) -> Refusal {
     let reasons = errors.iter().map(reason).collect();
     Refusal::with_reasons(RefusalKind::Invalid, "the specification has mistakes", reasons)
 }

@@ -14,6 +14,7 @@ use crate::catalog::{self, Catalog, CatalogError, ComponentRecord, Described, Pi
 use crate::codec::registry::Registries;
 use crate::config::Config;
 use crate::connector::kafka::{Connections, EmbeddedBroker};
+use crate::operator::native::Functions;
 use crate::runtime::Handle;
 use crate::supervise::RestartPolicy;
 use crate::wasm;
@@ -48,6 +49,8 @@ pub(super) struct Entry {
     pub place: Mutex<Place>,
     /// Held while dead letters of it are run again.
     pub replay: Mutex<()>,
+    /// What the embedding program gave with it.
+    functions: Mutex<Functions>,
 }
 
 /// What this host does with a pipeline.
@@ -87,6 +90,16 @@ impl Entry {
 
     pub fn place(&self) -> MutexGuard<'_, Place> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The functions that its native steps use.
+    pub fn functions(&self) -> Functions {
+        self.functions.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Gives it other functions. Tasks that run keep those they were started with.
+    pub fn give(&self, functions: Functions) {
+        *self.functions.lock().unwrap_or_else(PoisonError::into_inner) = functions;
     }
 
     pub fn changing(&self) -> MutexGuard<'_, ()> {
@@ -291,7 +304,7 @@ impl Host {
 
     /// Starts what `record` says. The caller holds the entry's change lock.
     pub(super) fn start_record(&self, entry: &Entry, record: &PipelineRecord) -> Answer<()> {
-        let started = self.shared.job(record, &self.bookkeeper).and_then(|job| {
+        let started = self.shared.job(record, entry.functions(), &self.bookkeeper).and_then(|job| {
             Handle::start(Arc::new(job), RestartPolicy::default())
                 .map_err(|e| vec![Reason::new(format!("a thread could not be started: {e}"))])
         });

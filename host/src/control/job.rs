@@ -13,31 +13,41 @@ use super::host::Shared;
 use super::schemas::pipeline_of;
 use crate::catalog::{Pinned, PipelineRecord};
 use crate::operator::component::{StepControl, Version};
+use crate::operator::native::Functions;
 use crate::plan::{self, BindError, Binder, Bound, Node};
 use crate::runtime::{Job, Resources, bind_native};
 use crate::spec::{self, DeadLetterTarget, SinkConnector, SourceConnector, Step, StepKind};
 use crate::wasm;
 
 /// What is wrong with steps and sinks as far as it can be told without a host: where the columns are known, every
-/// expression is typed; what hangs below a component is not looked at.
+/// expression is typed; what hangs below a component or a function is not looked at.
 pub fn mistakes_of_steps(pipeline: &spec::Pipeline) -> Vec<spec::SpecError> {
     struct Native;
     impl Binder for Native {
         fn output(&mut self, _: &Node, step: &Step, input: &SchemaRef) -> Result<Bound, Vec<BindError>> {
-            bind_native(step, input)
+            match &step.kind {
+                StepKind::Native(_) => Ok(Bound::Unknown("its function is not at hand".into())),
+                _ => bind_native(step, input, &Functions::new()),
+            }
         }
     }
     plan::resolve(&plan::plan(pipeline), pipeline, &mut Native).err().unwrap_or_default()
 }
 
 impl Shared {
-    /// The job of a stored (or proposed) pipeline.
-    pub fn job(&self, record: &PipelineRecord, bookkeeper: &Bookkeeper) -> Result<Job, Vec<Reason>> {
+    /// The job of a stored (or proposed) pipeline whose native steps are `functions`.
+    pub fn job(
+        &self,
+        record: &PipelineRecord,
+        functions: Functions,
+        bookkeeper: &Bookkeeper,
+    ) -> Result<Job, Vec<Reason>> {
         let pipeline = pipeline_of(record)?;
         self.check_connections(&pipeline)?;
         self.make_topics(&pipeline);
         let plan = plan::plan(&pipeline);
-        let mut binder = Components { shared: self, record, versions: BTreeMap::new() };
+        let mut binder =
+            Components { shared: self, record, functions: &functions, versions: BTreeMap::new() };
         let schemas = plan::resolve(&plan, &pipeline, &mut binder)
             .map_err(|errors| errors.iter().map(super::apply::reason).collect::<Vec<_>>())?;
         let controls = binder
@@ -53,6 +63,7 @@ impl Shared {
             connections: self.connections.clone(),
             registries: self.registries.clone(),
             folder: self.folder(&record.name),
+            functions,
         };
         Ok(Job::new(pipeline, plan, schemas, controls, resources))
     }
@@ -114,7 +125,9 @@ impl Shared {
         pinned: &Pinned,
     ) -> Result<Arc<dyn Version>, Vec<Reason>> {
         let pipeline = pipeline_of(record)?;
-        let mut binder = Components { shared: self, record, versions: BTreeMap::new() };
+        let functions = self.entry(&record.name).functions();
+        let mut binder =
+            Components { shared: self, record, functions: &functions, versions: BTreeMap::new() };
         let schemas = plan::resolve(&plan::plan(&pipeline), &pipeline, &mut binder)
             .map_err(|errors| errors.iter().map(super::apply::reason).collect::<Vec<_>>())?;
         let (Some(input), Some(StepKind::Wasm(wasm))) =
@@ -146,16 +159,17 @@ impl Shared {
     }
 }
 
-/// Binds steps with the components that the record pins.
+/// Binds steps with the components that the record pins and the functions that the pipeline was given.
 struct Components<'a> {
     shared: &'a Shared,
     record: &'a PipelineRecord,
+    functions: &'a Functions,
     versions: BTreeMap<String, (Arc<dyn Version>, spec::Probation)>,
 }
 
 impl Binder for Components<'_> {
     fn output(&mut self, _: &Node, step: &Step, input: &SchemaRef) -> Result<Bound, Vec<BindError>> {
-        let StepKind::Wasm(wasm) = &step.kind else { return bind_native(step, input) };
+        let StepKind::Wasm(wasm) = &step.kind else { return bind_native(step, input, self.functions) };
         let Some(pin) = self.record.pins.get(&step.name) else {
             return Err(vec![BindError::from(format!("no component is stored for `{}`", wasm.component))]);
         };

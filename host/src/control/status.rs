@@ -153,6 +153,7 @@ fn step_status(handle: &Handle, step: &spec::Step) -> StepStatus {
         StepKind::Select { .. } => "select",
         StepKind::Route { .. } => "route",
         StepKind::Wasm(_) => "wasm",
+        StepKind::Native(_) => "native",
     };
     let mut status = StepStatus {
         name: step.name.clone(),

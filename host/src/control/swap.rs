@@ -141,7 +141,7 @@ fn at_work(entry: &Entry, step: &str) -> Option<Arc<StepControl>> {
 
 fn wasm_step(record: &PipelineRecord, step: &str) -> Answer<spec::Wasm> {
     let pipeline =
-        spec::parse(record.spec.as_bytes(), Format::Auto).map_err(|e| super::apply::invalid(&e))?.pipeline;
+        spec::parse(record.spec.as_bytes(), Format::Auto).map_err(|e| super::apply::mistaken(&e))?.pipeline;
     match pipeline.step(step).map(|s| &s.kind) {
         Some(StepKind::Wasm(wasm)) if record.pins.contains_key(step) => Ok(wasm.clone()),
         Some(_) => Err(Refusal::new(

@@ -3,6 +3,8 @@
 
 pub mod component;
 mod halt;
+pub mod native;
+mod parts;
 mod search;
 pub mod sql;
 

@@ -129,6 +129,7 @@ fn node_kind(kind: &StepKind) -> NodeKind {
         StepKind::Select { .. } => NodeKind::Select,
         StepKind::Route { .. } => NodeKind::Route,
         StepKind::Wasm(_) => NodeKind::Wasm,
+        StepKind::Native(_) => NodeKind::Native,
     }
 }
 
@@ -136,9 +137,11 @@ fn node_kind(kind: &StepKind) -> NodeKind {
 fn step_ports(pipeline: &Pipeline, step: &Step) -> Vec<Port> {
     let mut names: Vec<&str> = match &step.kind {
         StepKind::Route { branches } => branches.iter().map(|(port, _)| port.as_str()).collect(),
-        StepKind::Union | StepKind::Filter { .. } | StepKind::Select { .. } | StepKind::Wasm(_) => {
-            vec![PORT_MAIN]
-        }
+        StepKind::Union
+        | StepKind::Filter { .. }
+        | StepKind::Select { .. }
+        | StepKind::Wasm(_)
+        | StepKind::Native(_) => vec![PORT_MAIN],
     };
     if matches!(step.kind, StepKind::Wasm(_)) {
         let steps = pipeline.steps.iter().flat_map(|step| &step.from);

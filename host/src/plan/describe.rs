@@ -99,6 +99,10 @@ fn step(step: &Step) -> String {
             };
             format!("{}, {memory} and {time} a batch{grant}", wasm.component)
         }
+        StepKind::Native(native) => {
+            let columns = native.schema.as_ref().map(|schema| format!(", {} columns", schema.fields().len()));
+            format!("{} of the embedding program{}", native.function, columns.unwrap_or_default())
+        }
     };
     text + &on_error(step.on_error)
 }

@@ -84,6 +84,8 @@ pub enum NodeKind {
     Route,
     /// A component.
     Wasm,
+    /// A function of the embedding program.
+    Native,
     /// A sink.
     Sink,
 }

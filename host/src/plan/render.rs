@@ -123,6 +123,7 @@ pub(super) fn kind(kind: NodeKind) -> &'static str {
         NodeKind::Select => "select",
         NodeKind::Route => "route",
         NodeKind::Wasm => "wasm",
+        NodeKind::Native => "native",
         NodeKind::Sink => "sink",
     }
 }

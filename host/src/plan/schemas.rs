@@ -44,7 +44,7 @@ impl From<String> for BindError {
     }
 }
 
-/// Knows what steps make of their input: SQL by planning it, components by `bind`.
+/// Knows what steps make of their input: SQL by planning it, components by `bind`, functions by what they say.
 pub trait Binder {
     /// The output ports of `step` for rows of `input`. Never asked about unions. The node has the ports that the
     /// pipeline reads.
@@ -304,6 +304,7 @@ fn does_path(step: &Step) -> String {
         StepKind::Select { .. } => "select",
         StepKind::Route { .. } => "route",
         StepKind::Wasm(_) => "wasm",
+        StepKind::Native(_) => "native",
     };
     format!("steps.{}.{does}", step.name)
 }

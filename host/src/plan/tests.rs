@@ -92,6 +92,24 @@ fn a_line() {
 }
 
 #[test]
+fn functions_of_the_program() {
+    insta::assert_snapshot!(shown("
+  clean: { from: orders, native: clean }
+  enrich: { from: clean, native: enrich, schema: { id: int64, score: float64 }, on_error: skip }", "
+  out: { from: enrich, memory: out }"), @r"
+    pipeline p
+      delivery      at least once, a checkpoint every 1s
+      dead letters  a file in the host's data folder
+
+    fragment 0: a task for each partition of orders
+      orders        source  kafka orders of connection default, group p, from the earliest record, json, 3 columns
+      └─ clean      native  clean of the embedding program
+         └─ enrich  native  enrich of the embedding program, 2 columns, on error skip
+            └─ out  sink    memory out
+    ");
+}
+
+#[test]
 fn a_step_read_by_several() {
     insta::assert_snapshot!(shown("
   large: { from: orders, filter: \"amount > 100\" }
@@ -448,6 +466,9 @@ impl Binder for Columns {
             StepKind::Filter { .. } => vec![same("main")],
             StepKind::Route { branches } => branches.iter().map(|(port, _)| same(port)).collect(),
             StepKind::Select { items } => vec![("main".to_owned(), select(items, input)?)],
+            StepKind::Native(native) => {
+                vec![("main".to_owned(), native.schema.clone().unwrap_or_else(|| input.clone()))]
+            }
             StepKind::Wasm(wasm) => match wasm.component.as_str() {
                 "absent" => return Ok(Bound::Unknown("the component `absent` is not here".to_owned())),
                 _ => vec![same("main"), same("audit")],

@@ -23,6 +23,7 @@ use crate::codec::registry::Registries;
 use crate::connector::Partition;
 use crate::connector::kafka::Connections;
 use crate::operator::component::{ComponentOperator, StepControl};
+use crate::operator::native::Functions;
 use crate::plan::{Fragment, Node, NodeKind, Plan, Port, Schemas, errors_schema};
 use crate::spec::{self, PORT_ERRORS, PORT_MAIN};
 use crate::time::BoundedOutOfOrder;
@@ -38,6 +39,8 @@ pub struct Resources {
     pub registries: Registries,
     /// Folder of this pipeline's own files: progress of local sources, dead letters.
     pub folder: PathBuf,
+    /// Functions of the embedding program that its steps use.
+    pub functions: Functions,
 }
 
 /// A pipeline ready to run: everything is checked, nothing is started.
@@ -256,9 +259,10 @@ impl Job {
                 let operator = ComponentOperator::new(Arc::clone(control), Arc::clone(&making.signals.halt));
                 Role::Operator(Box::new(operator.map_err(|e| format!("step `{name}`: {e}"))?))
             }
-            NodeKind::Filter | NodeKind::Select | NodeKind::Route => {
+            NodeKind::Filter | NodeKind::Select | NodeKind::Route | NodeKind::Native => {
                 let step = self.spec.step(name).ok_or_else(|| format!("no step `{name}`"))?;
-                native::operator(step, known()?)?.map_or(Role::Pass, Role::Operator)
+                let operator = native::operator(step, known()?, &self.resources.functions);
+                operator.map_err(|e| format!("step `{name}`: {e}"))?.map_or(Role::Pass, Role::Operator)
             }
         };
         let mut edges = |port: &Port| -> Vec<Edge> {

@@ -141,7 +141,8 @@ impl Task {
         if !progress.letters.is_empty() {
             return Duration::ZERO;
         }
-        let wait = if progress.outstanding.is_empty() { WAIT * (1 << progress.idle.min(2)) } else { BUSY_WAIT };
+        let wait =
+            if progress.outstanding.is_empty() { WAIT * (1 << progress.idle.min(2)) } else { BUSY_WAIT };
         let due = self.walker.retries.next_due();
         due.map_or(wait, |due| wait.min(due.saturating_duration_since(Instant::now())))
     }

@@ -282,6 +282,17 @@ pub enum StepKind {
     },
     /// A component.
     Wasm(Wasm),
+    /// A function of the program that embeds the host.
+    Native(Native),
+}
+
+/// A function of the program that embeds the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Native {
+    /// The name under which that program registered it for this pipeline.
+    pub function: String,
+    /// Columns of its rows; `None`: those of its input.
+    pub schema: Option<SchemaRef>,
 }
 
 /// A component in a pipeline.

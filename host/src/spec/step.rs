@@ -5,17 +5,19 @@ use std::time::Duration;
 
 use super::error::{Findings, either, quoted};
 use super::links::{Declared, Ports, read_from};
-use super::model::{PORT_ERRORS, PORT_MAIN, Probation, Step, StepKind, Wasm, WasmLimits};
+use super::model::{Native, PORT_ERRORS, PORT_MAIN, Probation, Step, StepKind, Wasm, WasmLimits};
 use super::policy::on_error;
-use super::read;
 use super::reference::ComponentRef;
 use super::table::{Field, Table, not_yet};
+use super::{read, types};
 
-const KINDS: [&str; 4] = ["filter", "select", "route", "wasm"];
+const KINDS: [&str; 5] = ["filter", "select", "route", "wasm", "native"];
 /// What steps do in a later release.
 const LATER_KINDS: [&str; 6] = ["join", "window", "channel", "aggregate", "trigger", "evict"];
 /// Keys that only a step with `wasm` has.
 const OF_WASM: [&str; 4] = ["config", "grant", "limits", "probation"];
+/// The key that only a step with `native` has.
+const OF_NATIVE: &str = "schema";
 /// Route branches and rows of a window that come late: not for the user's own ports.
 const RESERVED_PORTS: [&str; 3] = [PORT_MAIN, PORT_ERRORS, "late"];
 const EXPRESSION: &str = "an SQL expression, as \"amount > 100\"";
@@ -44,12 +46,16 @@ pub(super) fn read(
 
 fn kind(table: &mut Table<'_>, declared: &mut Declared, findings: &mut Findings) -> Option<StepKind> {
     let present = table.present(&KINDS);
-    let [filter, select, route, wasm] = KINDS.map(|key| table.get(key));
+    let [filter, select, route, wasm, native] = KINDS.map(|key| table.get(key));
     let of_wasm = OF_WASM.map(|key| table.get(key));
     if wasm.is_none() {
         for field in of_wasm.iter().flatten() {
             findings.add(field.error("this belongs to a step with `wasm`"));
         }
+    }
+    let schema = table.get(OF_NATIVE);
+    if let (Some(field), None) = (&schema, &native) {
+        findings.add(field.error("this belongs to a step with `native`"));
     }
     if !table.present(&LATER_KINDS).is_empty() {
         declared.ports = Ports::Unknown;
@@ -63,12 +69,12 @@ fn kind(table: &mut Table<'_>, declared: &mut Declared, findings: &mut Findings)
         declared.ports = Ports::Unknown;
         return None;
     }
-    match (filter, select, route, wasm) {
+    match (filter, select, route, wasm, native) {
         (Some(field), ..) => {
             read::expression(&field, EXPRESSION, findings).map(|expression| StepKind::Filter { expression })
         }
         (_, Some(field), ..) => select_items(&field, findings).map(|items| StepKind::Select { items }),
-        (_, _, Some(field), _) => {
+        (_, _, Some(field), ..) => {
             let branches = branches(&field, findings);
             declared.ports = match &branches {
                 Some(branches) => Ports::Route(branches.iter().map(|(port, _)| port.clone()).collect()),
@@ -76,10 +82,11 @@ fn kind(table: &mut Table<'_>, declared: &mut Declared, findings: &mut Findings)
             };
             branches.map(|branches| StepKind::Route { branches })
         }
-        (_, _, _, Some(field)) => {
+        (_, _, _, Some(field), _) => {
             declared.ports = Ports::Open;
             component(&field, of_wasm, findings).map(StepKind::Wasm)
         }
+        (.., Some(field)) => function(&field, schema.as_ref(), findings).map(StepKind::Native),
         _ => Some(StepKind::Union),
     }
 }
@@ -134,6 +141,17 @@ fn branches(field: &Field<'_>, findings: &mut Findings) -> Option<Vec<(String, O
         branches.push(expression.map(|text| (entry.key.clone(), (!otherwise).then_some(text))));
     }
     branches.into_iter().collect()
+}
+
+fn function(field: &Field<'_>, schema: Option<&Field<'_>>, findings: &mut Findings) -> Option<Native> {
+    let expected = "the name under which the embedding program registered a function";
+    let function = read::text(field, expected, findings);
+    let function = function.filter(|name| read::check_name(name, field, findings));
+    let schema = match schema {
+        None => Some(None),
+        Some(field) => types::schema(field, findings).map(Some),
+    };
+    Some(Native { function: function?, schema: schema? })
 }
 
 fn component(field: &Field<'_>, of_wasm: [Option<Field<'_>>; 4], findings: &mut Findings) -> Option<Wasm> {

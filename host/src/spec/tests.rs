@@ -433,7 +433,7 @@ sinks:
     line 18: steps.score.limits.emit: `9999GiB` is out of range; expected 1KiB to 1GiB
     line 18: steps.score.from[2]: there is no source or step `ghost`
     line 19: steps.two.config: this belongs to a step with `wasm`
-    line 19: steps.two: a step does one thing, not filter and select; expected filter, select, route or wasm, each in a step of its own
+    line 19: steps.two: a step does one thing, not filter and select; expected filter, select, route, wasm or native, each in a step of its own
     line 20: steps.orders: `orders` is also the name of a source; expected a name of its own
     line 21: steps.alone: this step reads nothing; expected from: a source or step, `name.port` or a list of them
     line 22: steps.errors: `errors` is the name of a port, not of a step
@@ -447,6 +447,31 @@ sinks:
     line 27: sinks.extra.blackhole.a: unknown key `a`; expected no keys
     line 27: sinks.extra.encode: this sink takes rows as they are: there is nothing to encode
     "#);
+}
+
+#[test]
+fn functions_have_names_and_perhaps_columns() {
+    let steps =
+        "a: { from: in, native: enrich, schema: { id: int64!, n: string } }, b: { from: a, native: b }";
+    let pipeline = parsed(&with("", steps, "from: b, blackhole: {}")).pipeline;
+    let shown = lines(&pipeline.steps, |step| match &step.kind {
+        StepKind::Native(native) => (native.function.clone(), native.schema.as_ref().map(|s| s.to_string())),
+        other => panic!("{other:?}"),
+    });
+    insta::assert_snapshot!(shown, @r#"
+    ("enrich", Some("Field { \"id\": Int64 }, Field { \"n\": nullable Utf8 }"))
+    ("b", None)
+    "#);
+    let steps = "a: { from: in, native: My Function }, b: { from: a, native: b, schema: { id: int } }, \
+        c: { from: b, filter: id > 1, schema: { id: int64 } }, d: { from: c, native: d, config: {} }, \
+        e: { from: d.audit, native: e }";
+    insta::assert_snapshot!(errors(&with("", steps, "from: e, blackhole: {}")), @r"
+    line 4: steps.a.native: `My Function` is not a name; expected a lower-case letter, then lower-case letters, digits, `_` or `-`; did you mean `my_function`?
+    line 4: steps.b.schema.id: `int` is not a type; did you mean `int64`?
+    line 4: steps.c.schema: this belongs to a step with `native`
+    line 4: steps.d.config: this belongs to a step with `wasm`
+    line 4: steps.e.from: the step d has no port `audit`; expected d or d.errors
+    ");
 }
 
 #[test]

@@ -52,8 +52,24 @@ const MODULES: &[(&str, &[&str])] = &[
             "runtime",
         ],
     ),
+    ("stream", &["config", "spec", "connector", "operator", "control"]),
     ("admin", &["config", "control"]),
-    ("cli", &["batch", "config", "guest", "spec", "plan", "codec", "connector", "wasm", "control", "admin"]),
+    (
+        "cli",
+        &[
+            "batch",
+            "config",
+            "guest",
+            "spec",
+            "plan",
+            "codec",
+            "connector",
+            "wasm",
+            "control",
+            "stream",
+            "admin",
+        ],
+    ),
 ];
 
 /// Each library that has a home: a name (`*` at the end for a family) and the places below host/src that may use

@@ -14,5 +14,6 @@ mod looping;
 mod main_path;
 mod mistakes;
 mod neighbours;
+mod stream;
 mod support;
 mod swap;

@@ -15,7 +15,7 @@ pub fn operator(kind: &StepKind, input: &SchemaRef) -> Option<Result<Box<dyn Ope
         StepKind::Filter { expression } => Some(Filter::new(expression, input).map(boxed)),
         StepKind::Select { items } => Some(Select::new(items, input).map(boxed)),
         StepKind::Route { branches } => Some(Route::new(branches, input).map(boxed)),
-        StepKind::Union | StepKind::Wasm(_) => None,
+        StepKind::Union | StepKind::Wasm(_) | StepKind::Native(_) => None,
     }
 }
 
@@ -31,7 +31,7 @@ pub fn ports(kind: &StepKind, input: &SchemaRef) -> Option<Result<Bound, Vec<Bin
         StepKind::Select { items } => Select::new(items, input).map(|select| main(select.schema())),
         StepKind::Route { branches } => Route::new(branches, input)
             .map(|_| branches.iter().map(|(port, _)| (port.clone(), Arc::clone(input))).collect()),
-        StepKind::Union | StepKind::Wasm(_) => return None,
+        StepKind::Union | StepKind::Wasm(_) | StepKind::Native(_) => return None,
     };
     Some(
         found
@@ -48,7 +48,7 @@ fn located(kind: &StepKind, problem: Problem) -> BindError {
             None => "route".to_owned(),
         },
         StepKind::Filter { .. } => "filter".to_owned(),
-        StepKind::Union | StepKind::Wasm(_) => String::new(),
+        StepKind::Union | StepKind::Wasm(_) | StepKind::Native(_) => String::new(),
     };
     BindError { at, message: problem.text(), expected: problem.expected, nearest: problem.nearest }
 }

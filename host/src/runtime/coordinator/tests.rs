@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::*;
 use crate::codec::registry::Registries;
 use crate::connector::kafka::Connections;
+use crate::operator::native::Functions;
 use crate::plan::{self, BindError, Binder, Bound, Node};
 use crate::runtime::{Resources, bind_native};
 use crate::spec::{self, Format, Step};
@@ -19,7 +20,7 @@ impl Binder for Native {
         step: &Step,
         input: &arrow::datatypes::SchemaRef,
     ) -> Result<Bound, Vec<BindError>> {
-        bind_native(step, input)
+        bind_native(step, input, &Functions::new())
     }
 }
 
@@ -33,6 +34,7 @@ fn job(text: &str, folder: &std::path::Path) -> Arc<Job> {
         connections: Connections::new(&connections, 64 << 20, None).unwrap(),
         registries: Registries::default(),
         folder: folder.to_owned(),
+        functions: Functions::new(),
     };
     Arc::new(Job::new(pipeline, plan, schemas, BTreeMap::new(), resources))
 }
