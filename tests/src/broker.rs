@@ -57,12 +57,17 @@ impl Broker {
 
     /// A new topic under a name that no other test uses; removed with the value.
     pub fn topic(&self, name: &str, partitions: i32) -> Topic {
-        Topic::create(self.clone(), unique(name), partitions)
+        Topic::create(self.clone(), unique(name), partitions, &[])
+    }
+
+    /// The same with settings of its own, as `("max.message.bytes", "20000000")`.
+    pub fn topic_with(&self, name: &str, partitions: i32, settings: &[(&str, &str)]) -> Topic {
+        Topic::create(self.clone(), unique(name), partitions, settings)
     }
 
     /// A new topic of just this name; removed with the value.
     pub fn topic_named(&self, name: &str, partitions: i32) -> Topic {
-        Topic::create(self.clone(), name.to_owned(), partitions)
+        Topic::create(self.clone(), name.to_owned(), partitions, &[])
     }
 
     /// A handle to a topic that somebody else makes and keeps.

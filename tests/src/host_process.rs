@@ -22,6 +22,7 @@ pub struct HostOptions {
     command: String,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    config: Option<String>,
     token: Option<String>,
 }
 
@@ -37,7 +38,13 @@ impl HostOptions {
     }
 
     fn of(command: &str) -> Self {
-        Self { command: command.to_owned(), arguments: Vec::new(), environment: Vec::new(), token: None }
+        Self {
+            command: command.to_owned(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            config: None,
+            token: None,
+        }
     }
 
     /// A further word of the command line.
@@ -49,6 +56,12 @@ impl HostOptions {
     /// A variable of its environment.
     pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
         self.environment.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// The text of its configuration; it lies in the data folder.
+    pub fn config(mut self, text: impl Into<String>) -> Self {
+        self.config = Some(text.into());
         self
     }
 
@@ -87,8 +100,13 @@ pub struct HostProcess {
 impl HostProcess {
     fn spawn(options: HostOptions, folder: Arc<TempDir>, port: u16) -> Self {
         let mut command = Command::new(program());
+        command.arg(&options.command);
+        if let Some(text) = &options.config {
+            let path = folder.path().join("sabot.yaml");
+            std::fs::write(&path, text).expect("a file in the data folder can be written");
+            command.arg("--config").arg(path);
+        }
         command
-            .arg(&options.command)
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .arg("--data-dir")
             .arg(folder.path())
@@ -146,6 +164,23 @@ impl HostProcess {
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// The most memory that it has ever had resident, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        let path = format!("/proc/{}/status", self.pid());
+        let status = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = peak.and_then(|peak| peak.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        kib.unwrap_or_else(|| panic!("{path} says nothing of memory:\n{status}")) << 10
+    }
+
+    /// Runs the command line against it; its exit code, and what it printed on both outputs.
+    pub fn sabot(&self, words: &[&str]) -> (i32, String, String) {
+        let output = Command::new(program()).args(words).args(["--host", &self.url()]).output();
+        let output = output.expect("the sabot program runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code().unwrap_or(-1), text(&output.stdout), text(&output.stderr))
     }
 
     /// What it has written to its standard error.

@@ -30,8 +30,11 @@ pub struct Topic {
 }
 
 impl Topic {
-    pub(crate) fn create(broker: Broker, name: String, partitions: i32) -> Self {
-        let topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
+    pub(crate) fn create(broker: Broker, name: String, partitions: i32, settings: &[(&str, &str)]) -> Self {
+        let mut topic = NewTopic::new(&name, partitions, TopicReplication::Fixed(1));
+        for (key, value) in settings {
+            topic = topic.set(key, value);
+        }
         let made = wait_for(broker.admin().create_topics([&topic], &options()));
         for result in made.expect("the broker answers") {
             result.expect("the topic can be made");
@@ -65,6 +68,8 @@ impl Topic {
             .set("enable.idempotence", "true")
             .set("linger.ms", "5")
             .set("batch.size", "1000000")
+            // What is too large is the topic's to say.
+            .set("message.max.bytes", "100000000")
             .set("queue.buffering.max.messages", "200000")
             .create_with_context(Deliveries::default())
             .expect("a producer can be made");

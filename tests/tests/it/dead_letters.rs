@@ -2,11 +2,10 @@
 //! again exactly once more, and the stop when most of them fail.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use sabot_tests::broker::{Broker, unique};
-use sabot_tests::host_process::{HostProcess, program};
+use sabot_tests::host_process::HostProcess;
 use sabot_tests::http::Http;
 use sabot_tests::record::Record;
 use sabot_tests::topic::Topic;
@@ -84,14 +83,6 @@ fn through(letters: u64) -> (Value, Value, usize) {
 fn swap(http: &Http, name: &str, step: &str, mode: &str) {
     let path = format!("/v1/pipelines/{name}/steps/{step}/component");
     http.put(&path, &json!({ "ref": "hostile-map", "config": { "mode": mode, "value": 4 } })).expect(200);
-}
-
-/// The command line against a host: exit code and what it printed.
-fn sabot(host: &HostProcess, words: &[&str]) -> (i32, String, String) {
-    let Output { status, stdout, stderr } =
-        Command::new(program()).args(words).args(["--host", &host.url()]).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (status.code().unwrap(), text(stdout), text(stderr))
 }
 
 #[test]
@@ -196,24 +187,24 @@ fn shown_whole(http: &Http, name: &str, from: &Topic) -> String {
 }
 
 fn the_command_line_agrees(host: &HostProcess, name: &str) {
-    let (code, listed, _) = sabot(host, &["dead-letter", "list", name, "--step", "orders"]);
+    let (code, listed, _) = host.sabot(&["dead-letter", "list", name, "--step", "orders"]);
     assert!(code == 0 && listed.contains("json-syntax") && listed.contains("{oops"), "{listed}");
     let (code, listed, _) =
-        sabot(host, &["dead-letter", "list", name, "-o", "json", "--replayed", "--limit", "100"]);
+        host.sabot(&["dead-letter", "list", name, "-o", "json", "--replayed", "--limit", "100"]);
     let listed: Value = serde_json::from_str(&listed).unwrap();
     assert_eq!((code, listed["dead_letters"].as_array().unwrap().len()), (0, 6));
     let id = letters(&host.http(), name, "")[0]["id"].as_str().unwrap().to_owned();
-    let (code, shown, _) = sabot(host, &["dead-letter", "show", name, &id]);
+    let (code, shown, _) = host.sabot(&["dead-letter", "show", name, &id]);
     assert!(code == 0 && shown.contains("attempts   2"), "{shown}");
-    let (code, done, reason) = sabot(host, &["dead-letter", "replay", name, "--all"]);
+    let (code, done, reason) = host.sabot(&["dead-letter", "replay", name, "--all"]);
     assert_eq!((code, done.as_str()), (1, "0 replayed, 1 failed again, 0 skipped\n"));
     assert_eq!(reason, "error: letters failed again: 1, skipped: 0\n");
-    let (code, _, reason) = sabot(host, &["dead-letter", "replay", name, &id]);
+    let (code, _, reason) = host.sabot(&["dead-letter", "replay", name, &id]);
     assert!(code == 1 && reason.contains(&format!("{id}: it was run again already")), "{reason}");
-    assert_eq!(sabot(host, &["dead-letter", "replay", name]).0, 2, "it does not say which");
-    assert_eq!(sabot(host, &["dead-letter", "replay", name, "--all", "--step", "check"]).0, 2);
+    assert_eq!(host.sabot(&["dead-letter", "replay", name]).0, 2, "it does not say which");
+    assert_eq!(host.sabot(&["dead-letter", "replay", name, "--all", "--step", "check"]).0, 2);
     host.http().post(&format!("/v1/pipelines/{name}/stop"), &json!({})).expect(200);
-    let (code, _, reason) = sabot(host, &["dead-letter", "replay", name, "--all"]);
+    let (code, _, reason) = host.sabot(&["dead-letter", "replay", name, "--all"]);
     assert!(code == 1 && reason.contains("start it first"), "{reason}");
 }
 

@@ -23,6 +23,24 @@ pub fn host(broker: &Broker) -> HostProcess {
     HostOptions::dev().argument("--bootstrap").argument(broker.bootstrap()).start()
 }
 
+/// The same with schema registries, by the names that pipelines know; `more` is further configuration.
+pub fn host_with_registries(broker: &Broker, registries: &Value, more: &Value) -> HostProcess {
+    let mut config = json!({
+        "connections": { "default": { "bootstrap.servers": broker.bootstrap() } },
+        "registries": registries,
+    });
+    for (key, value) in more.as_object().into_iter().flatten() {
+        config[key] = value.clone();
+    }
+    HostOptions::serve().config(config.to_string()).argument("--insecure").start()
+}
+
+/// The newest dead letters of a pipeline, newest first.
+pub fn letters(http: &Http, name: &str) -> Vec<Value> {
+    let answer = http.get(&format!("/v1/pipelines/{name}/dead-letters?limit=1000")).expect(200).json();
+    answer["dead_letters"].as_array().unwrap().clone()
+}
+
 /// Uploads a component; answers its `name@version`.
 pub fn push(http: &Http, name: &str) -> String {
     let bytes = component("push", name).expect("`cargo xtask guests` builds the components");
