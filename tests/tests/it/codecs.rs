@@ -102,7 +102,8 @@ fn what_goes_out_in_any_codec_is_what_others_read() {
             (coded.name.to_owned(), sink)
         })
         .collect();
-    let source = json!({ "kafka": { "topic": from.name() }, "decode": without(&json_objects.format, &["layout"]) });
+    let source =
+        json!({ "kafka": { "topic": from.name() }, "decode": without(&json_objects.format, &["layout"]) });
     let host = host(&broker);
     let name = unique("encoded").to_lowercase();
     apply(&host.http(), &json!({ "name": name, "sources": { "orders": source }, "sinks": sinks }));
@@ -127,8 +128,14 @@ fn assert_orders(codec: &str, expected: &[Order], found: impl ExactSizeIterator<
 #[test]
 fn text_and_bytes_pass_as_they_are_and_a_null_stays_one() {
     let Some(broker) = Broker::for_test("text_and_bytes_pass_as_they_are") else { return };
-    let values: [Option<&[u8]>; 6] =
-        [Some(b"plain"), Some(b""), None, Some("ü\u{1f980}\n\t".as_bytes()), Some(b"\xff\x00\xfe"), Some(b"{")];
+    let values: [Option<&[u8]>; 6] = [
+        Some(b"plain"),
+        Some(b""),
+        None,
+        Some("ü\u{1f980}\n\t".as_bytes()),
+        Some(b"\xff\x00\xfe"),
+        Some(b"{"),
+    ];
     let record = |value: &Option<&[u8]>| Record { value: value.map(<[u8]>::to_vec), ..Record::default() };
     let topics = ["text", "binary", "text-out", "binary-out"].map(|name| broker.topic(name, 1));
     let [text, binary, text_out, binary_out] = &topics;

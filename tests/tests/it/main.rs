@@ -5,6 +5,7 @@
 // A test says by its panic what it found.
 #![allow(clippy::unwrap_used)]
 
+mod codecs;
 mod components;
 mod dead_letters;
 mod harness;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use sabot_test_registry::TestRegistry;
 use sabot_tests::broker::Broker;
 use sabot_tests::guests::component;
 use sabot_tests::host_process::{HostOptions, HostProcess};
@@ -33,6 +34,13 @@ pub fn host_with_registries(broker: &Broker, registries: &Value, more: &Value) -
         config[key] = value.clone();
     }
     HostOptions::serve().config(config.to_string()).argument("--insecure").start()
+}
+
+/// Registers a schema; answers its id.
+pub fn register(registry: &TestRegistry, subject: &str, body: &Value) -> u32 {
+    let path = format!("/subjects/{subject}/versions");
+    let answer = Http::new(&registry.url()).post(&path, body).expect(200).json();
+    answer["id"].as_u64().unwrap() as u32
 }
 
 /// The newest dead letters of a pipeline, newest first.

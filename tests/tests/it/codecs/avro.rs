@@ -74,9 +74,10 @@ fn record<const N: usize>(fields: [(&str, Avro); N]) -> Avro {
 }
 
 fn value(order: &Order) -> Avro {
-    let address = order.address.clone().map(|address| {
-        record([("street", Avro::String(address.street)), ("zip", Avro::Int(address.zip))])
-    });
+    let address = order
+        .address
+        .clone()
+        .map(|address| record([("street", Avro::String(address.street)), ("zip", Avro::Int(address.zip))]));
     record([
         ("id", Avro::Long(order.id)),
         ("user", optional(order.user.clone().map(Avro::String))),

@@ -72,8 +72,7 @@ fn stream(orders: &[Order]) -> Vec<u8> {
 
 /// Of a stream of one row, as sinks write them.
 fn read(bytes: &[u8]) -> Order {
-    let batches: Vec<RecordBatch> =
-        StreamReader::try_new(bytes, None).unwrap().map(Result::unwrap).collect();
+    let batches: Vec<RecordBatch> = StreamReader::try_new(bytes, None).unwrap().map(Result::unwrap).collect();
     assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 1);
     let mut writer = LineDelimitedWriter::new(Vec::new());
     writer.write_batches(&batches.iter().collect::<Vec<_>>()).unwrap();

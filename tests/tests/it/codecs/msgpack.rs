@@ -14,7 +14,9 @@ pub fn maps() -> Coded {
         name: "msgpack-maps",
         format: format("map"),
         units: 1,
-        write: |orders| orders.iter().map(|order| rmp_serde::to_vec_named(&Packed::of(order)).unwrap()).collect(),
+        write: |orders| {
+            orders.iter().map(|order| rmp_serde::to_vec_named(&Packed::of(order)).unwrap()).collect()
+        },
         read,
     }
 }

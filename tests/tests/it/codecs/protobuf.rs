@@ -74,15 +74,18 @@ pub fn message(order: &Order) -> Vec<u8> {
     let at = of_fields(&child(&ORDER, "at"), [("seconds", seconds), ("nanos", nanos)]);
     let counts: HashMap<MapKey, Value> =
         order.counts.iter().map(|(key, count)| (MapKey::String(key.clone()), Value::I64(*count))).collect();
-    let mut message = of_fields(&ORDER, [
-        ("id", Value::I64(order.id)),
-        ("paid", Value::Bool(order.paid)),
-        ("price", Value::String(order.price())),
-        ("at", Value::Message(at)),
-        ("tags", Value::List(order.tags.iter().cloned().map(Value::String).collect())),
-        ("counts", Value::Map(counts)),
-        ("blob", Value::Bytes(order.blob.clone().into())),
-    ]);
+    let mut message = of_fields(
+        &ORDER,
+        [
+            ("id", Value::I64(order.id)),
+            ("paid", Value::Bool(order.paid)),
+            ("price", Value::String(order.price())),
+            ("at", Value::Message(at)),
+            ("tags", Value::List(order.tags.iter().cloned().map(Value::String).collect())),
+            ("counts", Value::Map(counts)),
+            ("blob", Value::Bytes(order.blob.clone().into())),
+        ],
+    );
     if let Some(user) = &order.user {
         message.set_field_by_name("user", Value::String(user.clone()));
     }

@@ -1,0 +1,131 @@
+//! What is beside the value: keys by a codec of their own, headers, times and places, and records without a value.
+
+use sabot_tests::broker::{Broker, unique};
+use sabot_tests::record::Record;
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+#[test]
+fn keys_headers_times_and_places_are_columns_and_go_out_again() {
+    let Some(broker) = Broker::for_test("keys_headers_times_and_places") else { return };
+    let (from, to) = (broker.topic("orders", 3), broker.topic("out", 3));
+    let record = |n: i64| Record {
+        partition: (n % 3) as i32,
+        timestamp_ms: Some(1_700_000_000_000 + n),
+        // Every fifth has no key.
+        key: (n % 5 != 0).then(|| rmp_serde::to_vec_named(&json!({ "shop": n % 4, "lane": "a" })).unwrap()),
+        headers: vec![("trace".into(), Some(vec![n as u8, 0xff])), ("empty".into(), None)],
+        value: Some(format!("{{\"id\":{n}}}").into_bytes()),
+        ..Record::default()
+    };
+    from.produce_records((0..300).map(record));
+    let host = host(&broker);
+    let name = unique("beside").to_lowercase();
+    let decode = json!({
+        "codec": "json",
+        "schema": { "id": "int64!" },
+        "key": { "codec": "msgpack", "schema": { "shop": "int32", "lane": "string" } },
+        "include": ["$headers", "$timestamp", "$topic", "$partition", "$offset"],
+    });
+    let select = json!([
+        "id",
+        "\"$key\" as k",
+        "\"$headers\" as h",
+        "\"$timestamp\" as t",
+        "\"$topic\" as topic",
+        "\"$partition\" as p",
+        "\"$offset\" as o"
+    ]);
+    apply(
+        &host.http(),
+        &json!({
+            "name": name,
+            "sources": { "orders": { "kafka": { "topic": from.name() }, "decode": decode } },
+            "steps": { "named": { "from": "orders", "select": select } },
+            "sinks": { "out": {
+                "from": "named",
+                "kafka": {
+                    "topic": to.name(), "key": ["id"], "headers": ["topic"], "timestamp": "t",
+                    "partitioner": { "column": "p" },
+                },
+                "encode": { "codec": "json" },
+            } },
+        }),
+    );
+    wait_for_count(&to, 300);
+    let mut found = to.read_all();
+    found.sort_by_key(|record| record.timestamp_ms);
+    for (n, record) in (0i64..).zip(&found) {
+        let row: Value = serde_json::from_slice(record.value.as_deref().unwrap()).unwrap();
+        assert_eq!((row["id"].as_i64(), row["t"].as_i64()), (Some(n), Some(1_700_000_000_000 + n)), "{row}");
+        assert_eq!((row["p"].as_i64(), row["o"].as_i64()), (Some(n % 3), Some(n / 3)), "{row}");
+        assert_eq!(row["topic"], from.name());
+        let key = if n % 5 == 0 { Value::Null } else { json!({ "shop": n % 4, "lane": "a" }) };
+        assert_eq!(row["k"], key, "{row}");
+        let trace = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, [n as u8, 0xff]);
+        assert_eq!(row["h"], json!({ "trace": trace, "empty": null }), "{row}");
+        assert_eq!((record.partition, record.timestamp_ms), ((n % 3) as i32, row["t"].as_i64()));
+        assert_eq!(record.key.as_deref(), Some(n.to_string().as_bytes()));
+        assert_eq!(record.headers, [("topic".to_owned(), Some(from.name().as_bytes().to_vec()))]);
+    }
+}
+
+#[test]
+fn a_tombstone_is_a_row_of_nulls_and_a_row_can_be_one_again() {
+    let Some(broker) = Broker::for_test("a_tombstone_is_a_row_of_nulls") else { return };
+    let (from, to) = (broker.topic("users", 1), broker.topic("copy", 1));
+    let record = |n: i64| Record {
+        key: Some(format!("user-{n}").into_bytes()),
+        value: (n % 3 != 0).then(|| format!("{{\"name\":\"name {n}\"}}").into_bytes()),
+        ..Record::default()
+    };
+    from.produce_records((0..90).map(record));
+    let host = host(&broker);
+    let name = unique("tombstones").to_lowercase();
+    let source = |schema: Value| {
+        let decode = json!({ "codec": "json", "schema": schema, "key": { "codec": "string" } });
+        json!({ "kafka": { "topic": from.name() }, "decode": decode })
+    };
+    apply(
+        &host.http(),
+        &json!({
+            "name": name,
+            "sources": {
+                "users": source(json!({ "name": "string" })),
+            },
+            "steps": { "marked": {
+                "from": "users", "select": ["\"$key\" as user", "name", "name is null as gone"],
+            } },
+            "sinks": { "copy": {
+                "from": "marked",
+                "kafka": { "topic": to.name(), "key": ["user"], "tombstone": "gone" },
+                "encode": { "codec": "json", "columns": ["name"] },
+            } },
+        }),
+    );
+    wait_for_count(&to, 90);
+    for (n, found) in (0i64..).zip(to.read_all()) {
+        let expected = record(n);
+        assert_eq!((found.key, found.value), (expected.key, expected.value), "record {n}");
+    }
+
+    // Where a column cannot be null there is no row to make of it.
+    let strict = unique("strict").to_lowercase();
+    apply(
+        &host.http(),
+        &json!({
+            "name": strict,
+            "sources": { "users": source(json!({ "name": "string!" })) },
+            "sinks": { "out": { "from": "users", "blackhole": {} } },
+        }),
+    );
+    wait_until_read(&host.http(), &strict, &from);
+    wait(&host.http(), &strict, "done with its letters", |status| status["dead_letters"] == 30);
+    let letters = letters(&host.http(), &strict);
+    for letter in &letters {
+        assert_eq!((&letter["code"], &letter["value"]), (&json!("tombstone"), &Value::Null), "{letter:#}");
+        let offset = letter["offset"].as_i64().unwrap();
+        assert_eq!((offset % 3, letter["key"]["text"].as_str()), (0, Some(&*format!("user-{offset}"))));
+    }
+}
