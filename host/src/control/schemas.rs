@@ -169,14 +169,8 @@ impl Asking<'_> {
                 None => registry.latest(&subject),
             })
             .map_err(|e| format!("registry `{}`: {e}", asked.registry))?;
-        let schema = match &asked.message {
-            None => found.schema,
-            Some(message) => {
-                Arc::new(RegisteredSchema { message: Some(message.clone()), ..(*found.schema).clone() })
-            }
-        };
         Ok(PinnedSchema {
-            schema: Some(schema),
+            schema: Some(of_message(found.schema, asked.message.as_deref())),
             subject: Some(subject),
             version: Some(found.version),
             id: Some(found.id),
@@ -258,7 +252,7 @@ impl Asking<'_> {
             let subject = subject(asked, topic, None)?;
             let found = client.patiently(PATIENCE, |client| client.latest(&subject)).map_err(of_registry)?;
             return Ok(PinnedSchema {
-                schema: Some(found.schema),
+                schema: Some(of_message(found.schema, asked.message.as_deref())),
                 subject: Some(subject),
                 version: Some(found.version),
                 id: Some(found.id),
@@ -291,6 +285,16 @@ impl Asking<'_> {
             .map_err(|e| format!("registry `{registry}`: {e}"))?;
         pin.id = Some(id);
         Ok(())
+    }
+}
+
+/// The schema with its message chosen.
+fn of_message(schema: Arc<RegisteredSchema>, message: Option<&str>) -> Arc<RegisteredSchema> {
+    match message {
+        None => schema,
+        Some(message) => {
+            Arc::new(RegisteredSchema { message: Some(message.to_owned()), ..(*schema).clone() })
+        }
     }
 }
 

@@ -186,7 +186,7 @@ fn registered(field: &Field<'_>, codec: Codec, findings: &mut Findings) -> Optio
         Some(field) if field.node.scalar() == Some(Scalar::Text("latest")) => Some(None),
         Some(field) => read::whole(&field, 1..=u64::from(u32::MAX), findings).map(|v| Some(v as u32)),
     };
-    let message = message(&mut table, Some(codec), findings);
+    let message = message(table.get("message"), Some(codec), findings);
     table.close(findings);
     Some(Registered { registry: registry?, subject: subject?, version: version?, message: message? })
 }
@@ -209,8 +209,11 @@ fn optional_text(
 }
 
 /// Protobuf's `message`: which one of a file.
-fn message(table: &mut Table<'_>, codec: Option<Codec>, findings: &mut Findings) -> Option<Option<String>> {
-    let field = table.get("message");
+fn message(
+    field: Option<Field<'_>>,
+    codec: Option<Codec>,
+    findings: &mut Findings,
+) -> Option<Option<String>> {
     match field {
         None => Some(None),
         Some(field) if codec.is_some_and(|codec| codec != Codec::Protobuf) => {
@@ -239,13 +242,17 @@ fn definition(
 ) -> Option<Option<RegisteredSchema>> {
     let field = table.get("definition");
     let imports = table.get("imports");
-    let message = message(table, codec, findings);
+    let chosen = table.get("message");
     let Some(field) = field else {
         if let Some(imports) = imports {
             findings.add(imports.error("there is no `definition` that could import them"));
         }
-        return message.map(|_| None);
+        if let Some(chosen) = chosen {
+            findings.add(chosen.error("there is no `definition` that could have it; of a registry's schema it is `registry.message`"));
+        }
+        return Some(None);
     };
+    let message = message(chosen, codec, findings);
     let kind = match codec.map(|codec| (codec, own_schema(codec))) {
         None => return None,
         Some((_, Some(kind))) => kind,
@@ -323,7 +330,7 @@ pub(super) fn encode(field: &Field<'_>, findings: &mut Findings) -> Option<Encod
                 findings.add(field.error("this codec has no schema to register"));
                 None
             }
-            _ => sink_registry(&field, findings).map(Some),
+            _ => sink_registry(&field, codec, findings).map(Some),
         },
     };
     let arrays = match table.get("layout") {
@@ -345,10 +352,11 @@ pub(super) fn encode(field: &Field<'_>, findings: &mut Findings) -> Option<Encod
     Some(Encode { codec: codec?, columns: columns?, definition, registry, arrays: arrays? })
 }
 
-fn sink_registry(field: &Field<'_>, findings: &mut Findings) -> Option<SinkRegistry> {
+fn sink_registry(field: &Field<'_>, codec: Option<Codec>, findings: &mut Findings) -> Option<SinkRegistry> {
     if field.node.scalar().is_some() {
         let registry = registry_name(field, findings)?;
-        return Some(SinkRegistry { registry, subject: None, strategy: Strategy::Topic, latest: false });
+        let strategy = Strategy::Topic;
+        return Some(SinkRegistry { registry, subject: None, strategy, latest: false, message: None });
     }
     let mut table = Table::open(field, "a registry of the host's config, or { name: …, … }", findings)?;
     let registry = table.require("name", "the name of a registry of the host's config", findings);
@@ -364,8 +372,18 @@ fn sink_registry(field: &Field<'_>, findings: &mut Findings) -> Option<SinkRegis
         None => Some(false),
         Some(field) => read::choice(&field, &[("own", false), ("latest", true)], &[], findings),
     };
+    let message = match (table.get("message"), latest) {
+        (Some(field), Some(false)) => {
+            findings.add(
+                field.error("only of the subject's newest schema (`schema: latest`) a message can be chosen"),
+            );
+            None
+        }
+        (field, _) => message(field, codec, findings),
+    };
     table.close(findings);
-    Some(SinkRegistry { registry: registry?, subject: subject?, strategy: strategy?, latest: latest? })
+    let (registry, subject) = (registry?, subject?);
+    Some(SinkRegistry { registry, subject, strategy: strategy?, latest: latest?, message: message? })
 }
 
 /// Names of columns, each once.

@@ -121,6 +121,8 @@ pub struct SinkRegistry {
     pub strategy: codec::registry::Strategy,
     /// Whether rows are written by the subject's newest schema rather than by one of their own.
     pub latest: bool,
+    /// Protobuf: which message of the newest schema; `None`: its first.
+    pub message: Option<String>,
 }
 
 /// What is known of a source's values or keys after a registry or a sample has been asked.

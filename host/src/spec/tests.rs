@@ -682,3 +682,25 @@ proptest! {
         prop_assert!(parse(&bytes, Format::Yaml).map_or_else(|errors| !errors.is_empty(), |_| true));
     }
 }
+
+#[test]
+fn the_message_of_a_sink_is_chosen_where_its_schema_is() {
+    let sink = |encode: &str| {
+        let text = format!(
+            "name: a\nsources: {{ s: {{ generate: {{ schema: {{ id: int64 }} }} }} }}\n\
+             sinks: {{ out: {{ from: s, kafka: {{ topic: t }}, encode: {{ codec: protobuf, {encode} }} }} }}"
+        );
+        parse(text.as_bytes(), Format::Yaml).map(|parsed| {
+            let encode = parsed.pipeline.sinks.into_iter().next().and_then(|sink| sink.encode);
+            encode.and_then(|encode| encode.registry).and_then(|registry| registry.message)
+        })
+    };
+    let latest = "registry: { name: r, schema: latest, message: shop.Order }";
+    assert_eq!(sink(latest).unwrap().as_deref(), Some("shop.Order"));
+    let told = |encode: &str| sink(encode).unwrap_err()[0].to_string();
+    insta::assert_snapshot!(
+        told("message: shop.Order, registry: { name: r, schema: latest }"),
+        @"line 3: sinks.out.encode.message: there is no `definition` that could have it; of a registry's schema it is `registry.message`"
+    );
+    insta::assert_snapshot!(told("registry: { name: r, message: shop.Order }"), @"line 3: sinks.out.encode.registry.message: only of the subject's newest schema (`schema: latest`) a message can be chosen");
+}
