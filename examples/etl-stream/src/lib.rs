@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use sabot::stream::arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringArray};
+use sabot::stream::arrow::array::{AsArray, Float64Array, RecordBatch, StringArray};
 use sabot::stream::arrow::datatypes::Float64Type;
 use sabot::stream::{
     Decode, Encode, FunctionError, Host, Pipeline, Running, Sink, Source, Start, StreamError,
