@@ -3,7 +3,7 @@
   clients.py BOOTSTRAP REGISTRY write CODEC TOPIC COUNT [header]   records by the codec's serializer
   clients.py BOOTSTRAP REGISTRY read CODEC TOPIC COUNT [own]       … by its deserializer: are they the same?
   clients.py BOOTSTRAP REGISTRY rows CODEC TOPIC COUNT             JSON that Sabot wrote: is it what they are?
-  clients.py BOOTSTRAP REGISTRY keys TOPIC COUNT                   records with keys, placed by this client
+  clients.py BOOTSTRAP REGISTRY keys TOPIC COUNT PARTITIONER       records with keys, placed by this client
 
 Ends with 1 and the first difference where something is not as it should be.
 """
@@ -25,9 +25,9 @@ from records import CODECS, Protobuf, alike
 PATIENCE = 60
 
 
-def produce(bootstrap, messages):
+def produce(bootstrap, messages, partitioner="murmur2_random"):
     failed = []
-    producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random"})
+    producer = Producer({"bootstrap.servers": bootstrap, "partitioner": partitioner})
     for message in messages:
         producer.produce(**message, on_delivery=lambda error, _: error and failed.append(error))
         producer.poll(0)
@@ -107,11 +107,12 @@ def compare(message, expected, found, same):
     raise SystemExit(f"{message.topic()} offset {message.offset()}:\nexpected {expected}\nfound    {found}")
 
 
-def keys(bootstrap, registry, topic, count):
+def keys(bootstrap, registry, topic, count, partitioner):
     """Keys of every length and kind, among them empty ones and such as are no text."""
     def key(n):
         return bytes((n * 31 + i * 7) % 256 for i in range(n % 40)) if n % 2 else f"user-{n}".encode()
-    produce(bootstrap, ({"topic": topic, "key": key(n), "value": str(n)} for n in range(int(count))))
+    messages = ({"topic": topic, "key": key(n), "value": str(n)} for n in range(int(count)))
+    produce(bootstrap, messages, partitioner)
 
 
 if __name__ == "__main__":

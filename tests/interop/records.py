@@ -169,7 +169,7 @@ class Protobuf:
 
     @staticmethod
     def as_json(m):
-        """The row: a field with presence is null where it is absent."""
+        """The row: a field with presence is null where it is absent. JSON has no map by numbers."""
         money = lambda m: {"currency": m.currency, "cents": m.cents}
         line = lambda m: {"sku": m.sku, "price": money(m.price) if m.HasField("price") else None}
         if_there = lambda field, of: of(getattr(m, field)) if m.HasField(field) else None
@@ -187,7 +187,6 @@ class Protobuf:
             "numbers": list(m.numbers),
             "tags": list(m.tags),
             "counts": dict(m.counts),
-            "by_number": {str(k): money(v) for k, v in m.by_number.items()},
             "price": if_there("price", money),
             "lines": [line(one) for one in m.lines],
             "number": if_there("number", int),

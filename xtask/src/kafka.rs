@@ -13,8 +13,8 @@ mod state;
 pub use install::{VERSION, install};
 
 use crate::process::{Failure, Result, doing, failed};
-use crate::{paths, setup};
-use launch::{Life, launch};
+use crate::{paths, process, setup};
+use launch::{Life, launch, tool};
 use state::{State, is_running, signal};
 use std::path::PathBuf;
 use std::process::Child;
@@ -105,6 +105,12 @@ pub fn kill_command(name: &str) -> Result {
         Some(state) => state.kill(),
         None => failed(format!("there is no broker `{name}`")),
     }
+}
+
+/// `kafka tool CLASS [...]`: a program of Kafka's own command line, as `org.apache.kafka.tools.ConsoleProducer`; for
+/// tests with the Java client.
+pub fn tool_command(class: &str, arguments: &[&str]) -> Result {
+    process::run(tool(&install()?, class).args(arguments))
 }
 
 /// Whether the user has a broker for us.

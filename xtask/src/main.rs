@@ -61,9 +61,9 @@ fn main() -> ExitCode {
 }
 
 fn dispatch(words: &[&str]) -> process::Result {
-    // `bench NAME` hands its arguments on, and with them `--help`.
+    // `bench NAME` and `kafka tool` hand their arguments on, and with them `--help`.
     let own_help = match words {
-        ["bench", _, _, ..] => false,
+        ["bench", _, _, ..] | ["kafka", "tool", ..] => false,
         _ => words.iter().any(|word| matches!(*word, "-h" | "--help")),
     };
     match words {
@@ -86,6 +86,7 @@ fn dispatch(words: &[&str]) -> process::Result {
         ["kafka", "stop"] => kafka::stop_command("main"),
         ["kafka", "stop", name] => kafka::stop_command(name),
         ["kafka", "kill", name] => kafka::kill_command(name),
+        ["kafka", "tool", class, arguments @ ..] => kafka::tool_command(class, arguments),
         ["kafka"] => Err(Failure::Usage("`kafka` takes `start` or `stop`".into())),
         ["setup"] => setup::run(setup::Need::everything()),
         [command @ ("test" | "bench" | "guests" | "kafka" | "setup"), rest @ ..] => {

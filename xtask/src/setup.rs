@@ -2,9 +2,10 @@
 //!
 //! Every requirement has a check that touches no network and starts no package manager; only what fails its
 //! check is installed. Which packages bring what is in `system`; `wasm`, `clang` and `python` know the guest
-//! toolchains. Nothing here builds the project.
+//! toolchains, `clients` what the interop tests talk with. Nothing here builds the project.
 
 pub mod clang;
+pub mod clients;
 pub mod python;
 mod system;
 pub mod wasm;
@@ -21,15 +22,17 @@ pub struct Need {
     wasm: bool,
     lints: bool,
     kafka: bool,
+    clients: bool,
     guests: bool,
 }
 
 impl Need {
-    const NOTHING: Self = Self { build: false, wasm: false, lints: false, kafka: false, guests: false };
+    const NOTHING: Self =
+        Self { build: false, wasm: false, lints: false, kafka: false, clients: false, guests: false };
 
     /// Everything that any command needs.
     pub const fn everything() -> Self {
-        Self { build: true, wasm: true, lints: true, kafka: true, guests: true }
+        Self { build: true, wasm: true, lints: true, kafka: true, clients: true, guests: true }
     }
 
     /// The host and components in Rust.
@@ -44,7 +47,7 @@ impl Need {
 
     /// Everything but a server.
     pub const fn quick_test() -> Self {
-        Self { kafka: false, ..Self::everything() }
+        Self { kafka: false, clients: false, ..Self::everything() }
     }
 
     /// A test broker.
@@ -66,8 +69,11 @@ pub fn run(need: Need) -> Result {
         step("Rust for wasm32-unknown-unknown", || wasm::provide().map(|toolchain| toolchain.describe()))?;
     }
     if need.guests {
-        step("C for WebAssembly", || optional("C", clang::provide()))?;
-        step("componentize-py", || optional("Python", python::provide()))?;
+        step("C for WebAssembly", || optional("guests in C", clang::provide()))?;
+        step("componentize-py", || optional("guests in Python", python::provide()))?;
+    }
+    if need.clients {
+        step("clients of Kafka", || optional("tests with clients of others", clients::provide()))?;
     }
     if broker {
         step("Apache Kafka", || kafka::install().map(|_| format!("{} is there", kafka::VERSION)))?;
@@ -75,11 +81,11 @@ pub fn run(need: Need) -> Result {
     Ok(())
 }
 
-/// A guest toolchain that cannot be had skips its guests locally and fails in CI.
-fn optional(language: &str, provided: Result<String>) -> Result<String> {
+/// What cannot be had skips what needs it locally, and fails in CI.
+fn optional(users: &str, provided: Result<String>) -> Result<String> {
     match provided {
         Err(Failure::Failed(reason)) if !process::is_ci() => {
-            Ok(format!("not to be had, guests in {language} will be skipped: {reason}"))
+            Ok(format!("not to be had, {users} will be skipped: {reason}"))
         }
         other => other,
     }

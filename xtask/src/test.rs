@@ -5,7 +5,7 @@
 
 use crate::kafka::Broker;
 use crate::process::{self, Failure, Result, doing};
-use crate::setup::{self, Need};
+use crate::setup::{self, Need, clients};
 use crate::step::Steps;
 use crate::{demo, guests, paths};
 use std::io::{BufRead, BufReader, Write};
@@ -74,6 +74,9 @@ fn run_tests(broker: Option<&Broker>) -> Result<Tally> {
         // In a quick run a test that needs a server is skipped, in CI too.
         None => command.env("SABOT_TEST_QUICK", "1").env_remove("SABOT_TEST_BOOTSTRAP"),
     };
+    if clients::is_there() {
+        command.env("SABOT_INTEROP_PYTHON", clients::interpreter()?);
+    }
     match paths::cases() {
         Some(folder) => {
             eprintln!("    acceptance cases: {}", folder.display());

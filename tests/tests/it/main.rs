@@ -10,6 +10,7 @@ mod components;
 mod dead_letters;
 mod harness;
 mod hostile;
+mod interop;
 mod layout;
 mod looping;
 mod main_path;

@@ -15,7 +15,8 @@ const COPY: &str = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-
 /// The folder of jars; fetched where it is not there yet.
 pub fn install() -> Result<PathBuf> {
     let base = paths::cache()?.join("kafka").join(VERSION);
-    let jars = base.join("libs");
+    // Named after what is in it: what an earlier release fetched is no longer enough.
+    let jars = base.join("broker-and-tools");
     if jars.is_dir() {
         return Ok(jars);
     }
@@ -25,7 +26,7 @@ pub fn install() -> Result<PathBuf> {
     process::make_folder(&base)?;
     eprintln!("    fetching Apache Kafka {VERSION} through Maven (45 MB) …");
     process::write(&base.join("pom.xml"), &pom())?;
-    let partial = base.join(format!("libs-{}", std::process::id()));
+    let partial = base.join(format!("partial-{}", std::process::id()));
     process::quiet(
         Command::new("mvn")
             .args(["-B", "-ntp", "-U", "-Dstyle.color=never", COPY])
@@ -51,6 +52,12 @@ fn pom() -> String {
         )
     };
     let mut dependencies = dependency("org.apache.kafka", "kafka_2.13", VERSION);
+    // Kafka's command line; what the broker brings is enough for its producer.
+    dependencies.push_str(&format!(
+        "    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka-tools</artifactId>\
+         <version>{VERSION}</version><exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId>\
+         </exclusion></exclusions></dependency>\n"
+    ));
     let logging = "org.apache.logging.log4j";
     dependencies.push_str(&dependency(logging, "log4j-slf4j-impl", LOG4J));
     dependencies.push_str(&dependency(logging, "log4j-core", LOG4J));
@@ -68,6 +75,6 @@ mod tests {
     fn the_pom_names_the_version() {
         let pom = super::pom();
         assert!(pom.contains("<artifactId>kafka_2.13</artifactId><version>4.3.0</version>"));
-        assert_eq!(pom.matches("<dependency>").count(), 3);
+        assert_eq!(pom.matches("<dependency>").count(), 4);
     }
 }

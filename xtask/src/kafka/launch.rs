@@ -84,6 +84,13 @@ fn start(jars: &Path, folder: &Path, life: Life) -> Result<(Child, String)> {
     Ok((child, bootstrap))
 }
 
+/// A program of Kafka's command line, by its class.
+pub fn tool(jars: &Path, class: &str) -> Command {
+    let mut command = Command::new("java");
+    command.arg("-XX:+UseSerialGC").arg("-cp").arg(jars.join("*")).arg(class);
+    command
+}
+
 fn java(jars: &Path, folder: &Path) -> Command {
     let logging = folder.join("log4j2.properties");
     let mut command = Command::new("java");

@@ -64,7 +64,7 @@ fn mark(requirement: &str) -> Result<PathBuf> {
 }
 
 /// A Python that can make environments.
-fn python() -> Result<&'static str> {
+pub(super) fn python() -> Result<&'static str> {
     const CAN: [&str; 2] = ["-c", "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))"];
     let find = || ["python3", "/usr/bin/python3"].into_iter().find(|python| process::succeeds(python, &CAN));
     if let Some(python) = find() {
