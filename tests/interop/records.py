@@ -12,7 +12,7 @@ import tempfile
 import uuid
 from decimal import Decimal
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, json_format, message_factory
 from grpc_tools import protoc
 
 HERE = pathlib.Path(__file__).parent
@@ -103,12 +103,12 @@ class Avro:
         return record | {"key": str(record["key"]), "choice": Avro.choice(record["choice"])}
 
 
-def compiled(*names):
+def compiled(*names, folder=HERE):
     """The messages of .proto files."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = pathlib.Path(folder) / "set"
+    with tempfile.TemporaryDirectory() as made:
+        out = pathlib.Path(made) / "set"
         include = pathlib.Path(protoc.__file__).parent / "_proto"
-        words = ["protoc", f"-I{HERE}", f"-I{include}", f"--descriptor_set_out={out}", "--include_imports"]
+        words = ["protoc", f"-I{folder}", f"-I{include}", f"--descriptor_set_out={out}", "--include_imports"]
         if protoc.main(words + list(names)) != 0:
             raise SystemExit(f"protoc cannot compile {names}")
         files = descriptor_pb2.FileDescriptorSet.FromString(out.read_bytes())
@@ -194,6 +194,42 @@ class Protobuf:
             "line": if_there("line", line),
         }
 
+    @staticmethod
+    def as_own(message):
+        prices = {n: {"currency": price.currency, "cents": price.cents} for n, price in message.by_number.items()}
+        return Protobuf.as_json(message) | {"by_number": prices}
+
+    @staticmethod
+    def of_text(text):
+        """The class of the first message of a file, for a deserializer."""
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / "own.proto").write_text(text)
+            compiled("own.proto", folder=folder)
+        name = descriptor_pool.Default().FindFileByName("own.proto").message_types_by_name
+        return message_factory.GetMessageClass(next(iter(name.values())))
+
+    @staticmethod
+    def plain(message):
+        """What is in a message: null for what is absent, nanoseconds for times."""
+        def value(field, found):
+            match field.message_type and field.message_type.full_name:
+                case None:
+                    return b64(found) if isinstance(found, bytes) else found
+                case "google.protobuf.Timestamp" | "google.protobuf.Duration":
+                    return found.ToNanoseconds()
+                case "google.protobuf.Value":
+                    return json_format.MessageToDict(found)
+            return Protobuf.plain(found)
+        def member(field):
+            found = getattr(message, field.name)
+            if field.message_type and field.message_type.GetOptions().map_entry:
+                of = field.message_type.fields_by_name["value"]
+                return {key: value(of, found[key]) for key in found}
+            if field.is_repeated:
+                return [value(field, one) for one in found]
+            return value(field, found) if not field.has_presence or message.HasField(field.name) else None
+        return {field.name: member(field) for field in message.DESCRIPTOR.fields}
+
 
 class JsonSchema:
     schema = json.dumps({
@@ -234,7 +270,7 @@ class JsonSchema:
                 "text": f"Zürich \U0001f980 {n}\n\"",
                 "color": ["RED", "GREEN", "BLUE"][n % 3],
                 "day": (dt.date(1969, 12, 25) + dt.timedelta(days=n)).isoformat(),
-                "at": f"2024-02-29T12:{n % 60:02}:00.25Z",
+                "at": f"2024-02-29T12:{n % 60:02}:00.250000Z",
                 "tags": [f"t{i}" for i in range(n % 4)],
                 "counts": {f"k{i}": n * i for i in range(n % 3)},
                 "address": {"street": f"Weg {n}"} | ({"zip": n} if n % 2 else {}),
@@ -252,6 +288,10 @@ class JsonSchema:
             "any": record.get("any"),
             "address": {"zip": None} | record["address"],
         }
+
+    @staticmethod
+    def as_own(record):
+        return record
 
 
 def alike(expected, found):

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::compatibility::objections;
 use crate::http::{Answer, Request};
+use crate::serialized::serialized;
 use crate::store::{Reference, Schema, Store, Version};
 
 const LEVELS: [&str; 7] =
@@ -14,7 +15,7 @@ pub(crate) fn answer(store: &mut Store, request: &Request) -> Answer {
     let path = request.path();
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     let outcome = match (request.method.as_str(), path.as_slice()) {
-        ("GET", ["schemas", rest @ ..]) => schemas(store, rest),
+        ("GET", ["schemas", rest @ ..]) => schemas(store, rest, request.wants("format", "serialized")),
         ("GET", ["subjects"]) => Ok(store.subjects.keys().map(String::as_str).collect()),
         ("POST", ["subjects", subject]) => lookup(store, subject, request),
         ("DELETE", ["subjects", subject]) => delete(store, subject, None),
@@ -47,18 +48,28 @@ pub(crate) fn error(code: u32, message: &str) -> Answer {
 
 type Outcome = Result<Value, Answer>;
 
-fn schemas(store: &Store, path: &[&str]) -> Outcome {
+/// `descriptors`: those of Protobuf as descriptors.
+fn schemas(store: &Store, path: &[&str], descriptors: bool) -> Outcome {
     let by_id = |text: &str| {
         let found = text.parse().ok().and_then(|id| store.by_id(id).map(|schema| (id, schema)));
         found.ok_or_else(|| error(40403, &format!("Schema {text} not found")))
     };
+    let body = |schema: &Schema| {
+        let mut body = body(schema);
+        if descriptors && schema.kind == "PROTOBUF" {
+            let text =
+                serialized(store, schema).map_err(|why| error(500, &format!("Invalid schema: {why}")))?;
+            body["schema"] = text.into();
+        }
+        Ok(body)
+    };
     match path {
         ["types"] => Ok(json!(["JSON", "PROTOBUF", "AVRO"])),
-        ["ids", id] => by_id(id).map(|(_, schema)| body(schema)),
+        ["ids", id] => by_id(id).and_then(|(_, schema)| body(schema)),
         ["ids", id, "schema"] => by_id(id).map(|(_, schema)| Value::String(schema.text.clone())),
         ["ids", id, "versions"] => by_id(id).map(|(id, _)| users(store, id)),
         ["guids", guid] => match store.by_guid(guid).and_then(|id| store.by_id(id)) {
-            Some(schema) => Ok(body(schema)),
+            Some(schema) => body(schema),
             None => Err(error(40403, &format!("Schema {guid} not found"))),
         },
         ["guids", guid, "ids"] => {

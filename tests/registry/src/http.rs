@@ -34,9 +34,14 @@ impl Request {
 
     /// Whether the query says `name=true`, in whatever case.
     pub(crate) fn asks(&self, name: &str) -> bool {
+        self.wants(name, "true")
+    }
+
+    /// Whether the query says that.
+    pub(crate) fn wants(&self, name: &str, wanted: &str) -> bool {
         let (_, query) = self.target.split_once('?').unwrap_or_default();
         query.split('&').any(|pair| {
-            pair.split_once('=').is_some_and(|(key, value)| key == name && value.eq_ignore_ascii_case("true"))
+            pair.split_once('=').is_some_and(|(key, value)| key == name && value.eq_ignore_ascii_case(wanted))
         })
     }
 }

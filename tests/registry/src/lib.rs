@@ -5,6 +5,7 @@
 mod api;
 mod compatibility;
 mod http;
+mod serialized;
 mod store;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
