@@ -1,7 +1,7 @@
 //! Every codec as source and as sink through Kafka. What comes in is written, and what goes out is read, by libraries
 //! that are not ours; the modules below are those libraries, one a format.
 
-mod avro;
+pub mod avro;
 mod beside;
 mod broken;
 mod ipc;

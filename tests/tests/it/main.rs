@@ -16,6 +16,7 @@ mod looping;
 mod main_path;
 mod mistakes;
 mod neighbours;
+mod registry;
 mod stream;
 mod support;
 mod swap;

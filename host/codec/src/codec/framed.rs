@@ -86,7 +86,8 @@ impl Framed {
             }
             let schema = match self.registry.schema(framed.id) {
                 Ok(schema) => Ok(schema),
-                Err(error) if error.is_unavailable() => {
+                // Also one that lets nobody in: the records are not what is wrong.
+                Err(error) if !error.is_of_the_schema() => {
                     return Err(Unavailable(format!("registry `{}`: {error}", self.name)));
                 }
                 Err(error) => Err((error.code(), format!("registry `{}`: {error}", self.name))),

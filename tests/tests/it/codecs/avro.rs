@@ -31,7 +31,7 @@ pub fn definition() -> Value {
     ] })
 }
 
-pub fn coded() -> Coded {
+pub(super) fn coded() -> Coded {
     Coded {
         name: "avro",
         format: json!({ "codec": "avro", "definition": definition() }),

@@ -65,10 +65,11 @@ impl SchemaAnswer {
     }
 }
 
-/// Reads an answer.
+/// Reads an answer. What is none comes from somebody between us and the registry, who may go away.
 pub(super) fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, RegistryError> {
-    serde_json::from_slice(body)
-        .map_err(|why| no_answer(format!("not what a schema registry answers: {why}")))
+    serde_json::from_slice(body).map_err(|why| RegistryError::Unavailable {
+        reason: format!("what answers is no schema registry: {why}"),
+    })
 }
 
 /// The answer came, and is none.

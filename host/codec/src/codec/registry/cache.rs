@@ -56,7 +56,7 @@ impl Cache {
     pub(super) fn put(&mut self, key: Key, answer: &Answer, now: Instant) {
         let until = match answer {
             Ok(_) => None,
-            Err(RegistryError::Unavailable { .. }) => return,
+            Err(error) if !error.is_of_the_schema() => return,
             Err(_) => Some(now + ERROR_KEPT),
         };
         if self.entries.len() >= self.capacity && !self.entries.contains_key(&key) {

@@ -35,6 +35,12 @@ impl RegistryError {
         }
     }
 
+    /// Whether it is known of the schema, whoever asks: there is none, or it is none that can be used. Anything else says
+    /// something of the registry, or of the way to it.
+    pub fn is_of_the_schema(&self) -> bool {
+        matches!(self, RegistryError::Unknown { .. } | RegistryError::Refused { status: 200, .. })
+    }
+
     /// Whether the same call may work later.
     pub fn is_unavailable(&self) -> bool {
         matches!(self, RegistryError::Unavailable { .. })

@@ -233,10 +233,10 @@ fn what_may_pass_is_told_from_what_will_not() {
     registry-unavailable: the schema registry is not available: http://registry answers with status 500: made to fail
     registry-refused: the schema registry's answer (status 501): made to fail
     registry-unavailable: the schema registry is not available: http://registry answers with status 503: made to fail
-    registry-refused: the schema registry's answer (status 200): not what a schema registry answers: expected value at line 1 column 1
-    registry-refused: the schema registry's answer (status 200): not what a schema registry answers: EOF while parsing a value at line 1 column 0
-    registry-refused: the schema registry's answer (status 200): not what a schema registry answers: invalid length 0, expected a schema at line 1 column 2
-    registry-refused: the schema registry's answer (status 200): not what a schema registry answers: invalid type: integer `1`, expected a string at line 1 column 11
+    registry-unavailable: the schema registry is not available: what answers is no schema registry: expected value at line 1 column 1
+    registry-unavailable: the schema registry is not available: what answers is no schema registry: EOF while parsing a value at line 1 column 0
+    registry-unavailable: the schema registry is not available: what answers is no schema registry: invalid length 0, expected a schema at line 1 column 2
+    registry-unavailable: the schema registry is not available: what answers is no schema registry: invalid type: integer `1`, expected a string at line 1 column 11
     registry-refused: the schema registry's answer (status 200): a schema of type XML; AVRO, PROTOBUF and JSON are known
     registry-refused: the schema registry's answer (status 200): http://registry answers with more than 4194304 bytes
     registry-refused: the schema registry's answer (status 200): a version of a subject without its number or id
