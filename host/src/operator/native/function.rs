@@ -29,9 +29,12 @@ type Call<I, O> = Arc<dyn Fn(I) -> Result<O, FunctionError> + Send + Sync>;
 #[derive(Clone)]
 pub struct Function(Does);
 
+/// Reads rows that its caller goes on with.
+type Judge = Arc<dyn Fn(&RecordBatch) -> Result<BooleanArray, FunctionError> + Send + Sync>;
+
 #[derive(Clone)]
 enum Does {
-    Filter(Arc<dyn Fn(&RecordBatch) -> Result<BooleanArray, FunctionError> + Send + Sync>),
+    Filter(Judge),
     Map(Call<RecordBatch, RecordBatch>),
     FlatMap(Call<RecordBatch, FlatMapped>),
 }
