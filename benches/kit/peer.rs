@@ -35,7 +35,7 @@ fn main() -> Result<(), Failed> {
          decode: {{ codec: json, schema: {SCHEMA} }}\nsteps:\n  {steps}\nsinks:\n  out:\n    from: fee\n    \
          kafka: {{ topic: {output}, key: [user], compression: lz4, linger: 20ms }}\n    encode: {{ codec: json }}\n"
     );
-    bench.host.apply(None, spec.as_bytes(), None, false)?;
+    bench.host.apply(None, spec.as_bytes(), sabot::control::How::default())?;
     let first = bench.first_record(NAME)?;
     let ago = Instant::now() - first;
     let at_ms = SystemTime::now().duration_since(UNIX_EPOCH)?.saturating_sub(ago).as_millis();

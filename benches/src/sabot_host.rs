@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sabot::config::{Config, Connection, Limits};
-use sabot::control::Host;
 use sabot::control::api::{PipelineState, PipelineStatus};
+use sabot::control::{Host, How};
 
 use crate::kafka::Failed;
 
@@ -40,7 +40,7 @@ impl BenchHost {
 
     /// Applies a pipeline and waits until it runs.
     pub fn apply(&self, spec: &str) -> Result<(), Failed> {
-        let applied = self.host.apply(None, spec.as_bytes(), None, false)?;
+        let applied = self.host.apply(None, spec.as_bytes(), How::default())?;
         let until = Instant::now() + Duration::from_secs(30);
         loop {
             let status = self.host.pipeline(&applied.name)?;

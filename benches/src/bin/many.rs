@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use sabot::control::How;
 use sabot::control::api::PipelineState;
 use sabot_benches::kafka::Failed;
 use sabot_benches::report;
@@ -42,7 +43,7 @@ fn start(bench: &BenchHost, name: &str, step: &str) -> Result<(), Failed> {
          columns: {{ id: sequence, amount: {{ range: [0, 100] }} }} }}\nsteps:\n  large: {{ from: rows, {step} }}\n\
          sinks:\n  out: {{ from: large, blackhole: {{}} }}\n"
     );
-    bench.host.apply(None, spec.as_bytes(), None, false)?;
+    bench.host.apply(None, spec.as_bytes(), How::default())?;
     Ok(())
 }
 

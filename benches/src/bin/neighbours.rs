@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use sabot::control::How;
 use sabot_benches::kafka::Failed;
 use sabot_benches::report;
 use sabot_benches::sabot_host::BenchHost;
@@ -24,7 +25,7 @@ fn main() -> Result<(), Failed> {
             // Some rows of every batch have this value.
             let config = format!("{{ mode: {mode}, value: 500 }}");
             let step = format!("wasm: hostile-filter, config: {config}, on_error: skip");
-            bench.host.apply(None, pipeline("bad", &step).as_bytes(), None, false)?;
+            bench.host.apply(None, pipeline("bad", &step).as_bytes(), How::default())?;
             found.push(throughput(&bench)?);
             bench.host.remove_pipeline("bad")?;
         }

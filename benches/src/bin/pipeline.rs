@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use sabot::control::How;
 use sabot_benches::kafka::{Failed, Kafka};
 use sabot_benches::raw::{self, Job};
 use sabot_benches::report;
@@ -103,7 +104,7 @@ fn one(
                  decode: {{ codec: json, schema: {SCHEMA} }}\nsteps:\n  {steps}\nsinks:\n  out:\n    from: {end}\n    \
                  kafka: {{ topic: {output}, key: [user], compression: lz4, linger: 20ms }}\n    encode: {{ codec: json }}\n"
             );
-            bench.host.apply(None, spec.as_bytes(), None, false)?;
+            bench.host.apply(None, spec.as_bytes(), How::default())?;
             let first = bench.first_record(&name)?;
             let last = kafka.wait_for(&output, want, PATIENCE)?;
             bench.host.remove_pipeline(&name)?;

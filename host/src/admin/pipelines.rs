@@ -13,6 +13,7 @@ use super::app::{Admin, App, Caller, Deployer, Viewer};
 use super::input::{Asked, Expected, Pending};
 use super::refused::Refused;
 use super::request::BodyLimit;
+use crate::control::How;
 use crate::control::api::{Applied, Logs, PipelineStatus, Pipelines, Problem};
 
 /// Content types of a specification.
@@ -39,6 +40,10 @@ pub(super) struct ApplyQuery {
     /// Check and plan only; nothing is changed.
     #[serde(default)]
     dry_run: bool,
+    /// Ask schema registries and samples again also where the specification is as before; other answers are a new
+    /// revision. Components stay as they are.
+    #[serde(default)]
+    refresh_schemas: bool,
 }
 
 /// How to stop.
@@ -110,7 +115,8 @@ pub(super) async fn apply(
                 Expected::Any => Some(host.pipeline(&name)?.revision),
                 Expected::Revision(revision) => Some(revision),
             };
-            let applied = host.apply(Some(&name), &held.bytes, expect, query.dry_run);
+            let ApplyQuery { dry_run, refresh_schemas } = query;
+            let applied = host.apply(Some(&name), &held.bytes, How { expect, dry_run, refresh_schemas });
             drop(held);
             applied
         })

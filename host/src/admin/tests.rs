@@ -286,7 +286,7 @@ fn every_mistake_is_a_problem_with_reasons() {
     415 urn:sabot:content-type content type not taken here: expected application/wasm or application/octet-stream, found no content type
     413 urn:sabot:too-large the component is too large: the component has 3000000 bytes; the limit `limits.component_bytes` is 2000000
     413 urn:sabot:too-large the specification is too large: the specification has 3000000 bytes; the limit `limits.pipeline_bytes` is 10000
-    400 urn:sabot:bad-request the query is not understood: dryrun: unknown field `dryrun`, expected `dry_run`
+    400 urn:sabot:bad-request the query is not understood: dryrun: unknown field `dryrun`, expected `dry_run` or `refresh_schemas`
     400 urn:sabot:bad-request the query is not understood: dry_run: provided string was not `true` or `false`
     400 urn:sabot:bad-request the revision is not understood: expected a revision such as `"3"` in If-Match, found `x`
     400 urn:sabot:bad-request the body is not what this call takes: unknown field `reff`, expected one of `ref`, `config`, `mode`, `expect` at line 1 column 7

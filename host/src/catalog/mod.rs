@@ -30,7 +30,7 @@ pub use component::digest_of;
 pub use error::CatalogError;
 pub use pipeline::{Proposal, Stored};
 pub use record::{
-    Cause, Change, ComponentRecord, Described, Pin, Pinned, PinnedSchema, PipelineRecord, Wanted,
+    Cause, Change, ComponentRecord, Described, GaveUp, Pin, Pinned, PinnedSchema, PipelineRecord, Wanted,
 };
 pub use version::Version;
 

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::reference::did_you_mean;
-use super::{Catalog, CatalogError, Cause, Pin, Pinned, PinnedSchema, PipelineRecord, State, Wanted, files};
+use super::{
+    Catalog, CatalogError, Cause, GaveUp, Pin, Pinned, PinnedSchema, PipelineRecord, State, Wanted, files,
+};
 use crate::spec::name_problem;
 
 /// A specification to store.
@@ -86,6 +88,7 @@ impl Catalog {
                 spec: spec.to_owned(),
                 pins,
                 schemas,
+                gave_up: None,
                 history: Default::default(),
             };
             record.advance(Cause::Apply, "created".into(), now_ms);
@@ -102,8 +105,12 @@ impl Catalog {
         if before.spec == spec && before.pins == pins && before.schemas == schemas {
             return Ok((Arc::clone(before), false, false));
         }
+        let detail = match before.spec == spec && before.pins == pins {
+            true => "other schemas than before",
+            false => "specification applied",
+        };
         let mut record = PipelineRecord { spec: spec.to_owned(), pins, schemas, ..(**before).clone() };
-        record.advance(Cause::Apply, "specification applied".into(), now_ms);
+        record.advance(Cause::Apply, detail.into(), now_ms);
         Ok((Arc::new(record), false, true))
     }
 
@@ -211,12 +218,23 @@ impl Catalog {
         })
     }
 
-    /// Whether a pipeline should run from now on. Not a new revision: nobody's change is overtaken by it.
+    /// Whether a pipeline should run from now on; that it gave up is forgotten. Not a new revision: nobody's change is
+    /// overtaken by it.
     pub fn want(&self, name: &str, wanted: Wanted) -> Result<Arc<PipelineRecord>, CatalogError> {
         self.change(name, None, |record| {
-            let differs = record.wanted != wanted;
+            let differs = record.wanted != wanted || record.gave_up.is_some();
             record.wanted = wanted;
+            record.gave_up = None;
             Ok(differs)
+        })
+    }
+
+    /// A pipeline gave up: it stays as it is, also when the host starts again, until [`want`](Self::want) says anew what
+    /// it should do. Not a new revision either.
+    pub fn give_up(&self, name: &str, reason: &str, at_ms: u64) -> Result<Arc<PipelineRecord>, CatalogError> {
+        self.change(name, None, |record| {
+            record.gave_up = Some(GaveUp { reason: reason.to_owned(), at_ms });
+            Ok(true)
         })
     }
 

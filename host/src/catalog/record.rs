@@ -130,6 +130,15 @@ pub struct Change {
     pub detail: String,
 }
 
+/// Too much of a pipeline failed: it should run, and does not until somebody starts it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GaveUp {
+    /// What failed, for people.
+    pub reason: String,
+    /// When, milliseconds since 1970.
+    pub at_ms: u64,
+}
+
 /// A stored pipeline.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PipelineRecord {
@@ -147,6 +156,9 @@ pub struct PipelineRecord {
     /// What registries and samples said, by place: `sources.orders`, `sources.orders.key`, `sinks.alerts`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub schemas: BTreeMap<String, PinnedSchema>,
+    /// Why it does not run although it should.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gave_up: Option<GaveUp>,
     /// Its last changes, oldest first.
     #[serde(default)]
     pub history: VecDeque<Change>,

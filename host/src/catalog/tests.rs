@@ -93,6 +93,23 @@ fn a_version_is_taken_back_only_while_it_runs_and_nobody_comes_back_to_it() {
 }
 
 #[test]
+fn a_pipeline_that_gave_up_is_known_to_have_until_somebody_says_what_it_should_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalog = open(folder.path());
+    catalog.apply(proposal("fraud", "a: 1", None, None), 1).unwrap();
+    catalog.give_up("fraud", "too much failed", 7).unwrap();
+    drop(catalog);
+    let catalog = open(folder.path());
+    let found = catalog.pipeline("fraud").unwrap();
+    let gave_up = GaveUp { reason: "too much failed".into(), at_ms: 7 };
+    assert_eq!((found.wanted, found.revision, found.gave_up.clone()), (Wanted::Running, 1, Some(gave_up)));
+    assert_eq!(catalog.want("fraud", Wanted::Running).unwrap().gave_up, None);
+    drop(catalog);
+    assert_eq!(open(folder.path()).pipeline("fraud").unwrap().gave_up, None);
+    assert!(open(folder.path()).give_up("unknown", "", 8).is_err());
+}
+
+#[test]
 fn refusals_name_the_thing_the_limit_and_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let few = Limits {

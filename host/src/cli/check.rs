@@ -92,7 +92,7 @@ fn ask(file: &Path, config: Option<&Config>, pipeline: &mut Pipeline) -> Result<
     let connections =
         Connections::new(&properties, config.limits.kafka_queue_bytes, None).map_err(mistaken)?;
     let registries = Registries::new(&config.registries).map_err(mistaken)?;
-    let asking = Asking { connections: &connections, registries: &registries, before: None };
+    let asking = Asking { connections: &connections, registries: &registries, before: None, refresh: false };
     asking.sources(pipeline).map(|_| ()).map_err(|reasons| Failure::Refused {
         title: format!("the columns of {} cannot be learnt", file.display()),
         reasons,

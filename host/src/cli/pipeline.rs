@@ -10,8 +10,8 @@ use super::client::{Body, Client, ClientArgs, segment};
 use super::failure::Failure;
 use super::output::{Format, Output, facts, short, table, time};
 use super::{logs, top};
-use crate::control::Reason;
 use crate::control::api::{Applied, PipelineStatus, Pipelines, StepStatus, SwapOutcome};
+use crate::control::{How, Reason};
 use crate::spec;
 
 /// Create, change, watch and stop pipelines
@@ -35,6 +35,9 @@ enum Command {
         /// Check and plan only, as `sabot pipeline plan`
         #[arg(long)]
         dry_run: bool,
+        /// Ask schema registries and samples again, also where the file is as before
+        #[arg(long)]
+        refresh_schemas: bool,
     },
     /// Check a file against the host, and show the plan without changing anything
     Plan {
@@ -76,8 +79,13 @@ pub(super) fn run(args: &PipelineArgs, output: &mut Output<'_>) -> Result<(), Fa
     let client = Client::new(&args.client)?;
     let format = args.client.output;
     match &args.command {
-        Command::Apply { file, expect, dry_run } => apply(&client, format, file, *expect, *dry_run, output),
-        Command::Plan { file } => apply(&client, format, file, None, true, output),
+        Command::Apply { file, expect, dry_run, refresh_schemas } => {
+            let how = How { expect: *expect, dry_run: *dry_run, refresh_schemas: *refresh_schemas };
+            apply(&client, format, file, how, output)
+        }
+        Command::Plan { file } => {
+            apply(&client, format, file, How { dry_run: true, ..How::default() }, output)
+        }
         Command::List => {
             let all: Pipelines = client.get("/v1/pipelines")?;
             output.answer(format, &all, |all| list(&all.pipelines))
@@ -118,13 +126,11 @@ fn apply(
     client: &Client,
     format: Format,
     file: &Path,
-    expect: Option<u64>,
-    dry_run: bool,
+    How { expect, dry_run, refresh_schemas }: How,
     output: &mut Output<'_>,
 ) -> Result<(), Failure> {
     let bytes = super::read_file(file)?;
     let name = name_in(file, &bytes)?;
-    let query = if dry_run { "?dry_run=true" } else { "" };
     let tag = expect.map(|revision| format!("\"{revision}\""));
     let guard = match (expect, &tag) {
         (Some(0), _) => Some(("if-none-match", "*")),
@@ -132,7 +138,10 @@ fn apply(
         _ => None,
     };
     let body = Body { content_type: "application/yaml", bytes };
-    let path = format!("{}{query}", path(&name));
+    let asked = [("dry_run", dry_run), ("refresh_schemas", refresh_schemas)];
+    let asked: Vec<String> =
+        asked.iter().filter(|(_, set)| *set).map(|(word, _)| format!("{word}=true")).collect();
+    let path = format!("{}?{}", path(&name), asked.join("&"));
     let applied: Applied = client.call(Method::PUT, &path, guard.as_slice(), Some(body))?;
     for warning in &applied.warnings {
         output.note(&format!("warning: {warning}"))?;

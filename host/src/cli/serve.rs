@@ -10,6 +10,7 @@ use super::control_plane;
 use super::failure::Failure;
 use super::logging::LogArgs;
 use super::output::Output;
+use crate::codec::registry;
 use crate::config::{Config, Connection};
 use crate::connector::kafka::{DEFAULT_PARTITIONS, EmbeddedBroker};
 
@@ -108,8 +109,19 @@ pub struct DevArgs {
         conflicts_with = "bootstrap"
     )]
     partitions: u32,
+    /// A schema registry for the name `default`
+    #[arg(long, value_name = "URL", value_parser = registry_url)]
+    registry: Option<String>,
     #[command(flatten)]
     log: LogArgs,
+}
+
+fn registry_url(text: &str) -> Result<String, String> {
+    match text.starts_with("http://") || text.starts_with("https://") {
+        true if !text.contains('@') => Ok(text.trim_end_matches('/').to_owned()),
+        true => Err("credentials belong into the settings of `sabot serve`".into()),
+        false => Err("expected an address as http://localhost:8081".into()),
+    }
 }
 
 impl DevArgs {
@@ -130,6 +142,10 @@ impl DevArgs {
         self.log.apply_to(&mut config.log);
         if let Some(bootstrap) = &self.bootstrap {
             config.connections.insert("default".into(), Connection::of_broker(bootstrap));
+        }
+        if let Some(url) = &self.registry {
+            let registry = registry::Settings { urls: vec![url.clone()], ..Default::default() };
+            config.registries.insert("default".into(), registry);
         }
         Ok(config)
     }
@@ -210,5 +226,10 @@ mod tests {
         assert!(Dev::try_parse_from(["dev", "--partitions", "0"]).is_err());
         let config = dev(&["--bootstrap", "localhost:9092"]).unwrap();
         assert_eq!(config.connections["default"].properties["bootstrap.servers"], "localhost:9092");
+        let config = dev(&["--registry", "http://localhost:8081/"]).unwrap();
+        assert_eq!(config.registries["default"].urls, ["http://localhost:8081"]);
+        for wrong in ["localhost:8081", "http://me:secret@localhost:8081"] {
+            assert!(Dev::try_parse_from(["dev", "--registry", wrong]).is_err());
+        }
     }
 }

@@ -13,35 +13,32 @@ use crate::plan;
 use crate::spec::{self, Format, Parsed, SpecError, StepKind};
 
 /// How a specification is applied.
-#[derive(Default)]
-struct Asked {
-    expect: Option<u64>,
-    dry_run: bool,
-    /// It runs after that, also where it was stopped, and its native steps are these from now on.
-    run: Option<Functions>,
+#[derive(Clone, Copy, Debug, Default)]
+pub struct How {
+    /// The revision that the caller knows; 0: there must be none.
+    pub expect: Option<u64>,
+    /// Check and plan only.
+    pub dry_run: bool,
+    /// Ask registries and samples again also where nothing is written differently.
+    pub refresh_schemas: bool,
 }
 
 impl Host {
-    /// Creates or changes a pipeline. `name` comes from the address and must be the one in `text`;
-    /// `expect` is the revision that the caller knows. A step whose component and configuration are written as
-    /// before keeps the component it runs, also one that was swapped in.
-    pub fn apply(
-        &self,
-        name: Option<&str>,
-        text: &[u8],
-        expect: Option<u64>,
-        dry_run: bool,
-    ) -> Answer<Applied> {
-        self.applied(text, name, Asked { expect, dry_run, run: None })
+    /// Creates or changes a pipeline. `name` comes from the address and must be the one in `text`. A step whose
+    /// component and configuration are written as before keeps the component it runs, also one that was swapped in; a
+    /// source that is written as before keeps its columns, unless they are to be asked for again.
+    pub fn apply(&self, name: Option<&str>, text: &[u8], how: How) -> Answer<Applied> {
+        self.applied(text, name, how, None)
     }
 
     /// Creates or changes a pipeline and sees to it that it runs. Its native steps are `functions` of the calling
     /// program; whether one of them is what it was before cannot be seen, so a pipeline that has some begins again.
     pub fn run(&self, text: &[u8], functions: Functions) -> Answer<Applied> {
-        self.applied(text, None, Asked { run: Some(functions), ..Asked::default() })
+        self.applied(text, None, How::default(), Some(functions))
     }
 
-    fn applied(&self, text: &[u8], name: Option<&str>, asked: Asked) -> Answer<Applied> {
+    /// `run`: it runs after that, also where it was stopped, and its native steps are these from now on.
+    fn applied(&self, text: &[u8], name: Option<&str>, how: How, run: Option<Functions>) -> Answer<Applied> {
         let limit = self.shared.config.limits.pipeline_bytes;
         if text.len() as u64 > limit {
             return Err(Refusal::new(
@@ -62,14 +59,21 @@ impl Host {
         }
         let name = pipeline.name.clone();
         let entry = self.shared.entry(&name);
-        let applied = self.apply_checked(&entry, parsed, &String::from_utf8_lossy(text), asked);
+        let applied = self.apply_checked(&entry, parsed, &String::from_utf8_lossy(text), how, run);
         // Where it was refused, or only tried, there may be no such pipeline.
         self.shared.forget_unused(&name, &entry);
         applied
     }
 
-    fn apply_checked(&self, entry: &Entry, parsed: Parsed, text: &str, asked: Asked) -> Answer<Applied> {
-        let Asked { expect, dry_run, run } = asked;
+    fn apply_checked(
+        &self,
+        entry: &Entry,
+        parsed: Parsed,
+        text: &str,
+        how: How,
+        run: Option<Functions>,
+    ) -> Answer<Applied> {
+        let How { expect, dry_run, refresh_schemas } = how;
         let mut pipeline = parsed.pipeline;
         let name_there = pipeline.name.clone();
         let _change = entry.changing();
@@ -85,6 +89,7 @@ impl Host {
             connections: &self.shared.connections,
             registries: &self.shared.registries,
             before: written.as_ref().zip(before.as_deref().map(|record| &record.schemas)),
+            refresh: refresh_schemas,
         };
         self.shared.check_connections(&pipeline).map_err(does_not_fit)?;
         self.shared.make_topics(&pipeline);

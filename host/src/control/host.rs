@@ -15,7 +15,7 @@ use crate::codec::registry::Registries;
 use crate::config::Config;
 use crate::connector::kafka::{Connections, EmbeddedBroker};
 use crate::operator::native::Functions;
-use crate::runtime::Handle;
+use crate::runtime::{Handle, OnGiveUp};
 use crate::supervise::RestartPolicy;
 use crate::wasm;
 
@@ -33,7 +33,7 @@ pub struct Host {
 
 /// What calls and the bookkeeper share.
 pub(super) struct Shared {
-    pub catalog: Catalog,
+    pub catalog: Arc<Catalog>,
     pub engine: wasm::Engine,
     pub connections: Connections,
     pub registries: Registries,
@@ -148,7 +148,7 @@ impl Host {
             Refusal::with_reasons(RefusalKind::Invalid, "registries with mistakes", reasons)
         })?;
         let shared = Arc::new(Shared {
-            catalog,
+            catalog: Arc::new(catalog),
             engine,
             connections,
             registries,
@@ -167,7 +167,8 @@ impl Host {
     /// Starts what was running, unless the host ends whenever it does.
     fn start_wanted(&self) {
         let mut wanted = self.shared.catalog.pipelines();
-        wanted.retain(|record| record.wanted == Wanted::Running);
+        // One that gave up would only do so again: it waits for somebody who has looked into it.
+        wanted.retain(|record| record.wanted == Wanted::Running && record.gave_up.is_none());
         if wanted.is_empty() {
             return;
         }
@@ -302,10 +303,12 @@ impl Host {
         }
     }
 
-    /// Starts what `record` says. The caller holds the entry's change lock.
+    /// Starts what `record` says, which should run; that it gave up before is forgotten. The caller holds the entry's
+    /// change lock.
     pub(super) fn start_record(&self, entry: &Entry, record: &PipelineRecord) -> Answer<()> {
+        self.shared.catalog.want(&record.name, Wanted::Running)?;
         let started = self.shared.job(record, entry.functions(), &self.bookkeeper).and_then(|job| {
-            Handle::start(Arc::new(job), RestartPolicy::default())
+            Handle::start(Arc::new(job), RestartPolicy::default(), self.shared.on_give_up(&record.name))
                 .map_err(|e| vec![Reason::new(format!("a thread could not be started: {e}"))])
         });
         match started {
@@ -369,6 +372,17 @@ impl Shared {
         }
     }
 
+    /// Writes down that a pipeline gave up. It must not hold on to the host: that would end within the pipeline's
+    /// own thread.
+    fn on_give_up(&self, name: &str) -> OnGiveUp {
+        let (catalog, name) = (Arc::clone(&self.catalog), name.to_owned());
+        Box::new(move |reason| {
+            if let Err(e) = catalog.give_up(&name, reason, now_ms()) {
+                tracing::error!(pipeline = name, "the catalog could not be told that it gave up: {e}");
+            }
+        })
+    }
+
     /// Folder of a pipeline's own files.
     pub fn folder(&self, name: &str) -> PathBuf {
         self.config.data_dir.join("work").join(name)
@@ -382,6 +396,7 @@ pub(super) fn refused_component(error: &wasm::WasmError) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use super::super::How;
     use super::*;
 
     const PIPELINE: &str = "
@@ -404,15 +419,15 @@ sinks: { gone: { from: made, blackhole: {} } }
         let folder = tempfile::tempdir().unwrap();
         let host = host(folder.path());
         let wrong = PIPELINE.replace("id: sequence", "ident: sequence");
-        assert!(host.apply(None, wrong.as_bytes(), None, false).is_err());
-        host.apply(None, PIPELINE.as_bytes(), None, true).unwrap();
+        assert!(host.apply(None, wrong.as_bytes(), How::default()).is_err());
+        host.apply(None, PIPELINE.as_bytes(), How { dry_run: true, ..How::default() }).unwrap();
         assert_eq!(entries(&host), 0);
-        host.apply(None, PIPELINE.as_bytes(), None, false).unwrap();
+        host.apply(None, PIPELINE.as_bytes(), How::default()).unwrap();
         let waits = host.shared.entry("p");
         host.remove_pipeline("p").unwrap();
         assert!(Arc::ptr_eq(&waits, &host.shared.entry("p")), "it goes on with the entry that all see");
         drop(waits);
-        host.apply(None, PIPELINE.as_bytes(), None, false).unwrap();
+        host.apply(None, PIPELINE.as_bytes(), How::default()).unwrap();
         host.remove_pipeline("p").unwrap();
         assert_eq!(entries(&host), 0);
     }
@@ -421,7 +436,7 @@ sinks: { gone: { from: made, blackhole: {} } }
     fn a_host_that_ends_at_every_start_comes_up_without_its_pipelines() {
         let folder = tempfile::tempdir().unwrap();
         let first = host(folder.path());
-        first.apply(None, PIPELINE.as_bytes(), None, false).unwrap();
+        first.apply(None, PIPELINE.as_bytes(), How::default()).unwrap();
         first.shutdown();
         drop(first);
         std::fs::write(folder.path().join("data/starts"), "5").unwrap();

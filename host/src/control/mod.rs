@@ -14,7 +14,7 @@ mod schemas;
 mod status;
 mod swap;
 
-pub use apply::mistaken;
+pub use apply::{How, mistaken};
 pub use dead_letters::LetterQuery;
 pub use host::Host;
 pub use job::mistakes_of_steps;

@@ -85,6 +85,8 @@ pub struct Asking<'a> {
     pub registries: &'a Registries,
     /// What was pinned before, with the specification of that time: what is written as it was is not asked again.
     pub before: Option<(&'a Pipeline, &'a Pins)>,
+    /// It is asked again nevertheless.
+    pub refresh: bool,
 }
 
 impl Asking<'_> {
@@ -148,7 +150,7 @@ impl Asking<'_> {
 
     /// What was pinned before, where what asks for it is written as it was.
     fn kept(&self, source: &Source, at: &str) -> Option<PinnedSchema> {
-        let (pipeline, pins) = self.before?;
+        let (pipeline, pins) = self.before.filter(|_| !self.refresh)?;
         let old = pipeline.source(&source.name)?;
         let same = old.decode == source.decode && old.connector == source.connector;
         pins.get(at).filter(|_| same).cloned()
@@ -223,18 +225,28 @@ impl Asking<'_> {
                 Err(reason) => reasons.push(Reason::at(format!("sinks.{}.encode", sink.name), reason)),
             }
         }
+        if !reasons.is_empty() {
+            return Err(reasons);
+        }
         let mut pins = Pins::new();
-        if reasons.is_empty() && !rehearse {
-            for (sink, registry, mut pin) in wanted {
-                match self.register(&registry, &mut pin) {
-                    Ok(()) => {
-                        pins.insert(format!("sinks.{sink}"), pin);
-                    }
-                    Err(reason) => reasons.push(Reason::at(format!("sinks.{sink}.encode.registry"), reason)),
-                }
+        for (sink, registry, mut pin) in wanted {
+            let at = format!("sinks.{sink}");
+            let registered =
+                if rehearse { Ok(self.recall(&at, &mut pin)) } else { self.register(&registry, &mut pin) };
+            match registered {
+                Ok(()) => _ = pins.insert(at, pin),
+                Err(reason) => reasons.push(Reason::at(format!("{at}.encode.registry"), reason)),
             }
         }
         if reasons.is_empty() { Ok(pins) } else { Err(reasons) }
+    }
+
+    /// The id of a sink's schema, where it was registered before.
+    fn recall(&self, at: &str, pin: &mut PinnedSchema) {
+        let before = self.before.and_then(|(_, pins)| pins.get(at));
+        if let Some(before) = before.filter(|old| old.schema == pin.schema && old.subject == pin.subject) {
+            pin.id = pin.id.or(before.id);
+        }
     }
 
     fn sink_schema(

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use super::api::*;
 use super::host::{Place, Shared, ms};
 use super::schemas::columns;
-use crate::catalog::{PipelineRecord, Wanted};
+use crate::catalog::{GaveUp, PipelineRecord, Wanted};
 use crate::runtime::{Handle, State};
 use crate::spec::{self, SinkConnector, SourceConnector, StepKind};
 
@@ -37,7 +37,13 @@ impl Shared {
         let entry = self.entry(&record.name);
         let place = entry.place();
         match &*place {
-            Place::Idle => {}
+            Place::Idle => {
+                if let Some(GaveUp { reason, at_ms }) = &record.gave_up {
+                    status.state = PipelineState::Failed;
+                    status.reason = Some(reason.clone());
+                    status.since_ms = *at_ms;
+                }
+            }
             Place::Broken { reasons, at } => {
                 status.state = PipelineState::Failed;
                 status.since_ms = ms(*at);

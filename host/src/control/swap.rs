@@ -107,7 +107,7 @@ impl Host {
 
     /// A pipeline that gave up because too much failed begins again with what was put in its place.
     fn start_with_another_component(&self, entry: &Entry, record: &PipelineRecord) -> Answer<()> {
-        if record.wanted == Wanted::Running && entry.gave_up() {
+        if record.wanted == Wanted::Running && (entry.gave_up() || record.gave_up.is_some()) {
             self.start_record(entry, record)
         } else {
             Ok(())

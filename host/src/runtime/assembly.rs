@@ -65,6 +65,8 @@ struct Log {
 /// What the tasks of one run share.
 struct Making<'a> {
     channels: Channels,
+    /// The host's, shared among all writers of the run.
+    connections: Connections,
     events: &'a Sender<Event>,
     signals: &'a Signals,
 }
@@ -169,7 +171,12 @@ impl Job {
             by_place.insert((partition.source.clone(), partition.partition), partition);
         }
         let lanes = lanes(&self.plan, &numbers);
-        let mut making = Making { channels: Channels::new(&self.plan, &lanes), events, signals };
+        let mut making = Making {
+            channels: Channels::new(&self.plan, &lanes),
+            connections: self.resources.connections.among(self.kafka_writers(&lanes) as u64),
+            events,
+            signals,
+        };
         let mut made = Vec::new();
         for (id, fragment) in self.plan.fragments.iter().enumerate() {
             for &lane in &lanes[id] {
@@ -192,6 +199,11 @@ impl Job {
             }
         }
         Ok(made)
+    }
+
+    fn kafka_writers(&self, lanes: &[BTreeSet<i32>]) -> usize {
+        let fragments = self.plan.fragments.iter().zip(lanes);
+        fragments.map(|(of, lanes)| connectors::kafka_writers(&self.spec, of) * lanes.len()).sum()
     }
 
     fn source_input(&self, partition: Partition) -> Result<SourceInput, String> {
@@ -224,7 +236,10 @@ impl Job {
             .map(|node| self.node(node, place, making))
             .collect::<Result<Vec<_>, _>>()?;
         let writer = match connectors::needs_dead_letters(&self.spec, fragment) {
-            true => Some(connectors::dead_letter_writer(&self.spec, &self.resources)?),
+            true => {
+                let folder = &self.resources.folder;
+                Some(connectors::dead_letter_writer(&self.spec, folder, &making.connections)?)
+            }
             false => None,
         };
         let events = making.events.clone();
@@ -251,7 +266,7 @@ impl Job {
             NodeKind::Union => Role::Union(Arc::clone(known()?)),
             NodeKind::Sink => {
                 let sink = self.spec.sink(name).ok_or_else(|| format!("no sink `{name}`"))?;
-                Role::Sink(connectors::writer(sink, known()?, place, &self.resources)?)
+                Role::Sink(connectors::writer(sink, known()?, place, &making.connections)?)
             }
             NodeKind::Wasm => {
                 let control = self.component(name).ok_or_else(|| format!("no component for `{name}`"))?;

@@ -13,13 +13,15 @@ use crate::connector::blackhole::Blackhole;
 use crate::connector::dead_letter::Home;
 use crate::connector::file::{FileWriter, LineReader, RowReader};
 use crate::connector::generate::GenerateReader;
-use crate::connector::kafka::{GroupSource, KafkaGroup, KafkaWriter};
+use crate::connector::kafka::{Connections, GroupSource, KafkaGroup, KafkaWriter};
 use crate::connector::local::{LocalGroup, Progress};
 use crate::connector::memory::{MemoryReader, MemoryWriter};
 use crate::connector::stdout::Stdout;
 use crate::connector::{ConnectorError, DeadLetterWriter, Group, Partition, Reader, Writer};
 use crate::plan::Fragment;
-use crate::spec::{Codec, Fate, FileFormat, Pipeline, Sink, SinkConnector, Source, SourceConnector};
+use crate::spec::{
+    Codec, DeadLetterTarget, Fate, FileFormat, Pipeline, Sink, SinkConnector, Source, SourceConnector,
+};
 
 /// A group with the names of its sources.
 pub(super) type NamedGroup = (Box<dyn Group>, Vec<String>);
@@ -107,7 +109,7 @@ pub(super) fn writer(
     sink: &Sink,
     schema: &SchemaRef,
     place: Place,
-    resources: &Resources,
+    connections: &Connections,
 ) -> Result<Box<dyn Writer>, String> {
     let named = |e: String| format!("sink `{}`: {e}", sink.name);
     let encoder = || {
@@ -116,8 +118,7 @@ pub(super) fn writer(
     };
     Ok(match &sink.connector {
         SinkConnector::Kafka(kafka) => {
-            let connection =
-                resources.connections.get(&kafka.connection).map_err(|e| named(e.to_string()))?;
+            let connection = connections.get(&kafka.connection).map_err(|e| named(e.to_string()))?;
             let writer = KafkaWriter::open(&connection, kafka, schema, encoder()?, PATIENCE);
             Box::new(writer.map_err(|e| named(e.to_string()))?)
         }
@@ -142,6 +143,15 @@ fn task_path(path: &Path, (_, lane): Place) -> PathBuf {
     name.into()
 }
 
+/// How many of a task's writers of this fragment, dead letters included, queue for a broker.
+pub(super) fn kafka_writers(spec: &Pipeline, fragment: &Fragment) -> usize {
+    let sinks = fragment.nodes.iter().filter_map(|node| spec.sink(&node.name));
+    let sinks = sinks.filter(|sink| matches!(sink.connector, SinkConnector::Kafka(_))).count();
+    let letters =
+        matches!(spec.dead_letter, DeadLetterTarget::Kafka { .. }) && needs_dead_letters(spec, fragment);
+    sinks + usize::from(letters)
+}
+
 /// Whether some node of a fragment may send something to the dead letters.
 pub(super) fn needs_dead_letters(spec: &Pipeline, fragment: &Fragment) -> bool {
     fragment.nodes.iter().any(|node| {
@@ -155,8 +165,9 @@ pub(super) fn needs_dead_letters(spec: &Pipeline, fragment: &Fragment) -> bool {
 /// A task's way to the dead letters.
 pub(super) fn dead_letter_writer(
     spec: &Pipeline,
-    resources: &Resources,
+    folder: &Path,
+    connections: &Connections,
 ) -> Result<Box<dyn DeadLetterWriter>, String> {
-    let home = Home::new(&spec.dead_letter, &resources.folder);
-    home.writer(&resources.connections, PATIENCE).map_err(|e| format!("dead letters: {e}"))
+    let home = Home::new(&spec.dead_letter, folder);
+    home.writer(connections, PATIENCE).map_err(|e| format!("dead letters: {e}"))
 }

@@ -34,6 +34,9 @@ const COMMIT_PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 200 } el
 /// Time between barriers while somebody waits for replayed letters.
 const REPLAY_BARRIERS: Duration = Duration::from_millis(500);
 
+/// Told why a pipeline gives up, before anybody else can see that it did.
+pub type OnGiveUp = Box<dyn Fn(&str) + Send>;
+
 /// A pipeline that was started. Dropping it stops the pipeline.
 pub struct Handle {
     job: Arc<Job>,
@@ -46,14 +49,14 @@ pub struct Handle {
 
 impl Handle {
     /// Starts `job` on a thread of its own.
-    pub fn start(job: Arc<Job>, policy: RestartPolicy) -> std::io::Result<Handle> {
+    pub fn start(job: Arc<Job>, policy: RestartPolicy, on_give_up: OnGiveUp) -> std::io::Result<Handle> {
         let life = Arc::new(Life::default());
         life.enter(State::Starting, None);
         let (stop, stopped) = bounded(1);
         let (orders, ordered) = bounded(1);
         let stopping = Arc::new(AtomicBool::new(false));
         let (known, shown, told) = (Arc::clone(&job), Arc::clone(&life), Arc::clone(&stopping));
-        let coordinator = Coordinator::new(known, shown, stopped, ordered, told);
+        let coordinator = Coordinator::new(known, shown, stopped, ordered, told, on_give_up);
         let thread = std::thread::Builder::new()
             .name(format!("c-{}", job.name()))
             .spawn(move || coordinator.run(policy))?;
@@ -157,6 +160,7 @@ struct Coordinator {
     uncommitted: Option<String>,
     /// It was told to stop. Tasks look at it too.
     stopping: Arc<AtomicBool>,
+    on_give_up: OnGiveUp,
     tasks_checkpoint: u64,
 }
 
@@ -187,9 +191,20 @@ impl Coordinator {
         stopped: Receiver<()>,
         ordered: Receiver<Order>,
         stopping: Arc<AtomicBool>,
+        on_give_up: OnGiveUp,
     ) -> Coordinator {
-        let (replay, waits, uncommitted) = (None, None, None);
-        Coordinator { job, life, stopped, ordered, replay, waits, uncommitted, stopping, tasks_checkpoint: 1 }
+        Coordinator {
+            job,
+            life,
+            stopped,
+            ordered,
+            replay: None,
+            waits: None,
+            uncommitted: None,
+            stopping,
+            on_give_up,
+            tasks_checkpoint: 1,
+        }
     }
 
     fn run(mut self, policy: RestartPolicy) {
@@ -206,6 +221,7 @@ impl Coordinator {
                 Ok(Ending::GaveUp(reason)) => {
                     tracing::error!(pipeline = self.job.name(), reason, "the pipeline gave up");
                     self.job.log(format!("gave up: {reason}"));
+                    (self.on_give_up)(&reason);
                     return self.life.give_up(reason);
                 }
                 // Whoever stops a pipeline does not want it to start again, whatever became of its last batches.

@@ -31,7 +31,7 @@ mod walker;
 mod watch;
 
 pub use assembly::{Job, Resources};
-pub use coordinator::{Handle, SOURCES_ENDED};
+pub use coordinator::{Handle, OnGiveUp, SOURCES_ENDED};
 pub use life::{Life, Snapshot, State};
 pub use metrics::{NodeMetrics, NodeTotals, PipelineMetrics, SourceTotals};
 pub use native::bind_native;

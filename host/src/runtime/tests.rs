@@ -30,13 +30,20 @@ fn ids(rows: &RecordBatch) -> Vec<i64> {
     rows.column(0).as_primitive::<Int64Type>().values().to_vec()
 }
 
-/// Refuses these ids, retryable or not.
-struct Picky(Shared<BTreeMap<i64, bool>>);
+/// Refuses these ids, retryable or not, and for the moment whole batches with some id.
+#[derive(Clone, Default)]
+struct Picky {
+    refuses: Shared<BTreeMap<i64, bool>>,
+    not_now: Shared<BTreeSet<i64>>,
+}
 
 impl Operator for Picky {
     fn on_batch(&mut self, batch: &Batch, out: &mut Output) -> Result<(), OperatorError> {
-        let refuses = self.0.lock().unwrap();
+        let refuses = self.refuses.lock().unwrap();
         let ids = ids(&batch.rows);
+        if let Some(id) = ids.iter().find(|id| self.not_now.lock().unwrap().contains(id)) {
+            return Err(OperatorError::Transient(format!("not {id} now")));
+        }
         for (row, id) in ids.iter().enumerate() {
             if let Some(&retryable) = refuses.get(id) {
                 let (row, message) = (row as u32, format!("{id} is not liked"));
@@ -118,7 +125,7 @@ impl DeadLetterWriter for Pile {
 /// A source, a step and a sink, all with one policy.
 struct Bench {
     walker: Walker,
-    refuses: Shared<BTreeMap<i64, bool>>,
+    picky: Picky,
     shelf: Shelf,
     letters: Shared<Vec<DeadLetter>>,
     metrics: Arc<PipelineMetrics>,
@@ -130,7 +137,7 @@ struct Bench {
 impl Bench {
     fn new(on_error: ErrorPolicy) -> Bench {
         let (metrics, replays, halt) = (Arc::default(), Arc::default(), Arc::<Halt>::default());
-        let (refuses, shelf, letters) = (Shared::default(), Shelf::default(), Shared::default());
+        let (picky, shelf, letters) = (Picky::default(), Shelf::default(), Shared::default());
         let node = |name: &str, role, to: Option<usize>| WalkerNode {
             name: name.to_owned(),
             role,
@@ -141,7 +148,7 @@ impl Bench {
         };
         let nodes = vec![
             node("orders", Role::Pass, Some(STEP)),
-            node("step", Role::Operator(Box::new(Picky(Arc::clone(&refuses)))), Some(SINK)),
+            node("step", Role::Operator(Box::new(picky.clone())), Some(SINK)),
             node("out", Role::Sink(Box::new(shelf.clone())), None),
         ];
         let pile = Box::new(Pile(Arc::clone(&letters)));
@@ -151,11 +158,11 @@ impl Bench {
         let (count, stop) = (Arc::clone(&metrics), Arc::clone(&halt));
         let dead = DeadLetters::new("p".into(), Some(pile), count, stop, Arc::clone(&waiting));
         let walker = Walker::new(nodes, dead, Arc::clone(&replays), halt, waiting);
-        Bench { walker, refuses, shelf, letters, metrics, replays, told }
+        Bench { walker, picky, shelf, letters, metrics, replays, told }
     }
 
     fn refuse(&self, id: i64, retryable: bool) {
-        self.refuses.lock().unwrap().insert(id, retryable);
+        self.picky.refuses.lock().unwrap().insert(id, retryable);
     }
 
     fn taken(&self) -> Vec<i64> {
@@ -229,7 +236,7 @@ fn a_row_that_passes_in_the_end_follows_the_others_with_its_record() {
     bench.shelf.no_room.lock().unwrap().insert(7);
     bench.walker.run(0, orders(0..8)).unwrap();
     assert_eq!(bench.taken(), [0, 1, 2, 4, 5, 6]);
-    bench.refuses.lock().unwrap().clear();
+    bench.picky.refuses.lock().unwrap().clear();
     bench.shelf.no_room.lock().unwrap().clear();
     bench.shelf.too_large.lock().unwrap().insert(3);
     let TaskError::GaveUp(reason) = bench.walker.try_again(Instant::now() + LONG).unwrap_err() else {
@@ -238,6 +245,27 @@ fn a_row_that_passes_in_the_end_follows_the_others_with_its_record() {
     insta::assert_snapshot!(reason, @"`out` refused orders[3]@103: 3: too-large (too-large); its on_error is `fail`. It stays stopped until it is started, applied again, or given another component");
     bench.walker.try_again(Instant::now() + LONG).unwrap();
     assert_eq!((bench.taken(), bench.walker.barrier(1).unwrap()), (vec![7], None));
+}
+
+#[test]
+fn a_batch_that_may_pass_as_a_whole_waits_like_rows_and_holds_up_nobody() {
+    let mut bench = Bench::new(retry(Fate::DeadLetter));
+    bench.picky.not_now.lock().unwrap().insert(1);
+    let start = Instant::now();
+    bench.walker.run(0, orders(0..3)).unwrap();
+    bench.walker.run(0, orders(3..5)).unwrap();
+    assert!(start.elapsed() < LONG / 10, "nobody waited");
+    assert_eq!((bench.taken(), bench.walker.barrier(1).unwrap()), (vec![3, 4], Some(0)));
+    bench.picky.not_now.lock().unwrap().clear();
+    bench.walker.try_again(Instant::now() + LONG).unwrap();
+    assert_eq!((bench.taken(), bench.walker.barrier(2).unwrap()), (vec![0, 1, 2], None));
+
+    bench.picky.not_now.lock().unwrap().insert(1);
+    bench.walker.run(0, orders(0..2)).unwrap();
+    bench.walker.try_again(Instant::now() + LONG).unwrap();
+    bench.walker.try_again(Instant::now() + 2 * LONG).unwrap();
+    assert_eq!(bench.dead(), ["step transient 3 0", "step transient 3 1"]);
+    assert_eq!(bench.counted("step"), ["transient 2: orders[3]@100: not 1 now"]);
 }
 
 #[test]

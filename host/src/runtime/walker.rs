@@ -20,7 +20,10 @@ use crate::operator::{Halt, Operator, OperatorError, Output, RowError};
 use crate::plan::{ChannelId, Target};
 use crate::spec::ErrorPolicy;
 
-/// Attempts at a batch that an operator calls transient, the waits doubling from [`FIRST_RETRY`].
+/// The code of rows whose whole batch an operator calls transient.
+const TRANSIENT: &str = "transient";
+/// Attempts at such a batch in its place, where no policy says otherwise, the waits doubling from [`FIRST_RETRY`]: the
+/// task stands still for 6 s at most.
 const ATTEMPTS: u32 = 8;
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 /// How long a task sleeps at most before it looks whether it is cancelled.
@@ -187,6 +190,17 @@ impl Walker {
             match answer {
                 Ok(()) => break,
                 Err(OperatorError::Recalled) => return Err(self.recalled()),
+                Err(OperatorError::Transient(reason)) if self.waits_beside_others(node) => {
+                    out.clear();
+                    let rows = 0..batch.len() as u32;
+                    out.errors.extend(rows.map(|row| RowError {
+                        row,
+                        code: TRANSIENT.into(),
+                        message: reason.clone(),
+                        retryable: true,
+                    }));
+                    break;
+                }
                 Err(OperatorError::Transient(_)) if attempt < ATTEMPTS => {
                     self.rest(wait)?;
                     wait *= 2;
@@ -204,6 +218,12 @@ impl Walker {
         }
         self.nodes[node].metrics.worked(started.elapsed());
         Ok(())
+    }
+
+    /// Whether what `node` refuses for the moment waits and lets others pass. Where somebody reads its refused rows
+    /// they would go there at once.
+    fn waits_beside_others(&self, node: usize) -> bool {
+        self.nodes[node].on_error.retry.is_some() && self.nodes[node].errors.is_none()
     }
 
     /// Why an operator left its batch.

@@ -8,8 +8,8 @@ use arrow::datatypes::{DataType, Field, Int64Type, Schema};
 use proptest::prelude::*;
 
 use super::*;
-use crate::control::LetterQuery;
 use crate::control::api::PipelineState;
+use crate::control::{How, LetterQuery};
 use crate::spec::{self, Format};
 
 const ID: [(&str, &str); 1] = [("id", "int64")];
@@ -216,7 +216,7 @@ fn what_does_not_fit_together_is_refused() {
     ");
     // A host that does not have the functions.
     let pipeline = Pipeline::new("misfit").from_memory("a", ID).map(Ok).to_memory("b");
-    let elsewhere = host.control().apply(None, pipeline.to_yaml().as_bytes(), None, false);
+    let elsewhere = host.control().apply(None, pipeline.to_yaml().as_bytes(), How::default());
     insta::assert_snapshot!(elsewhere.unwrap_err(), @r"
     pipeline `misfit` does not fit together
       steps.map.native: this host has no function `map` for this pipeline; expected a host inside the program that has it and starts the pipeline there (`sabot::stream`); elsewhere a component (`wasm`) can do the same

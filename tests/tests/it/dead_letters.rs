@@ -298,7 +298,7 @@ fn rows_that_may_pass_are_tried_again_beside_the_others_and_set_aside_in_the_end
 fn a_pipeline_in_which_most_records_fail_stops_and_says_why() {
     let Some(broker) = Broker::for_test("a_pipeline_in_which_most_records_fail_stops") else { return };
     let (from, to) = (broker.topic("orders", 1), broker.topic("out", 1));
-    let host = host(&broker);
+    let mut host = host(&broker);
     let http = host.http();
     let name = unique("limit").to_lowercase();
     let steps = json!({ "all": { "from": "orders" } });
@@ -320,6 +320,18 @@ fn a_pipeline_in_which_most_records_fail_stops_and_says_why() {
         (&json!("failed"), &json!(0), &json!(0))
     );
     assert_eq!(ids(&to), once(0..500));
+
+    // A host that starts again leaves it as it is.
+    host.kill();
+    host.restart();
+    let http = host.http();
+    std::thread::sleep(Duration::from_secs(2));
+    let after = http.get(&format!("/v1/pipelines/{name}")).expect(200).json();
+    for figure in ["state", "desired", "reason", "revision", "restarts", "tasks"] {
+        assert_eq!(after[figure], status[figure], "{figure}");
+    }
+    let (code, shown, _) = host.sabot(&["pipeline", "show", &name]);
+    assert!(code == 0 && shown.contains("state         failed") && shown.contains("[0]@500:"), "{shown}");
 
     // It can be told to stop, and to start again, which leads into the same.
     let stopped = http.post(&format!("/v1/pipelines/{name}/stop"), &json!({})).expect(200).json();

@@ -24,10 +24,17 @@ impl Budget {
         Arc::new(Budget { total, left: Mutex::new(total) })
     }
 
-    /// Up to `want` bytes for `whom`, at least `least`: less than `want` when much is taken already.
-    pub fn take(self: &Arc<Self>, whom: &str, want: u64, least: u64) -> Result<Share, ConnectorError> {
+    /// Up to `want` bytes for `whom`, at least `least`: less than `want` when much is taken already, or when it is one
+    /// of many, `peers`, that take theirs now.
+    pub fn take(
+        self: &Arc<Self>,
+        whom: &str,
+        want: u64,
+        least: u64,
+        peers: u64,
+    ) -> Result<Share, ConnectorError> {
         let mut left = self.left.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let Some(bytes) = grant(*left, want, least) else {
+        let Some(bytes) = grant(*left, want, least, peers) else {
             return Err(ConnectorError::Stop(format!(
                 "{whom} needs {} MiB for its queue, and of the {} MiB that all Kafka clients of this host may \
                  queue only {} MiB are left: raise `limits.kafka_queue_bytes` in the host's config or run fewer \
@@ -44,9 +51,9 @@ impl Budget {
 
 const MIB: u64 = 1024 * 1024;
 
-/// Half of what is left, so that there is something for the next one, within `least..=want`.
-fn grant(left: u64, want: u64, least: u64) -> Option<u64> {
-    (left >= least).then(|| want.min((left / 2).max(least)))
+/// What is left, shared with the others and one to come, within `least..=want`.
+fn grant(left: u64, want: u64, least: u64, peers: u64) -> Option<u64> {
+    (left >= least).then(|| want.min((left / peers.saturating_add(1)).max(least)))
 }
 
 impl Share {
@@ -68,7 +75,7 @@ mod tests {
     #[test]
     fn the_first_get_what_they_want_the_later_get_less_and_all_comes_back() {
         let budget = Budget::new(64 * MIB);
-        let take = |want| budget.take("x", want * MIB, MIB).map(|share| (share.bytes() / MIB, share));
+        let take = |want| budget.take("x", want * MIB, MIB, 1).map(|share| (share.bytes() / MIB, share));
         let shares: Vec<_> = (0..6).map(|_| take(32).unwrap()).collect();
         let sizes: Vec<u64> = shares.iter().map(|(mib, _)| *mib).collect();
         assert_eq!(sizes, [32, 16, 8, 4, 2, 1]);
@@ -78,10 +85,25 @@ mod tests {
     }
 
     #[test]
+    fn many_that_come_together_get_their_parts_and_leave_some() {
+        for peers in [2, 10, 60, 120] {
+            let budget = Budget::new(256 * MIB);
+            let reads = budget.take("a group", 1_000 * MIB, MIB, 1).unwrap();
+            let shares: Vec<_> =
+                (0..peers).map(|_| budget.take("x", 32 * MIB, MIB, peers).unwrap()).collect();
+            let sizes = || shares.iter().map(Share::bytes);
+            let (most, fewest) = (sizes().max().unwrap(), sizes().min().unwrap());
+            assert!(fewest >= MIB && most <= 3 * fewest, "{peers}: {fewest} to {most}");
+            drop(reads);
+            assert!(budget.take("the next", 32 * MIB, MIB, 1).is_ok());
+        }
+    }
+
+    #[test]
     fn an_empty_budget_is_a_clear_refusal() {
         let budget = Budget::new(3 * MIB);
-        let held = budget.take("a", 2 * MIB, 2 * MIB).unwrap();
-        let error = budget.take("the writer of sink `out`", 32 * MIB, 2 * MIB).unwrap_err();
+        let held = budget.take("a", 2 * MIB, 2 * MIB, 1).unwrap();
+        let error = budget.take("the writer of sink `out`", 32 * MIB, 2 * MIB, 1).unwrap_err();
         insta::assert_snapshot!(error, @"the writer of sink `out` needs 2 MiB for its queue, and of the 3 MiB that all Kafka clients of this host may queue only 1 MiB are left: raise `limits.kafka_queue_bytes` in the host's config or run fewer pipelines here");
         drop(held);
     }

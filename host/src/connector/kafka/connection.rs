@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rdkafka::ClientConfig;
 
 use super::EmbeddedBroker;
-use super::budget::Budget;
+use super::budget::{Budget, Share};
 use super::gap::OnGap;
 use super::link::Link;
 use super::log::{ClientLog, redact};
@@ -22,11 +22,15 @@ use crate::connector::ConnectorError;
 #[derive(Clone, Debug)]
 pub struct Connections {
     by_name: Arc<BTreeMap<String, Connection>>,
+    peers: u64,
 }
 
 /// A Kafka cluster and how to reach it. Cheap to clone.
 #[derive(Clone)]
-pub struct Connection(Arc<Inner>);
+pub struct Connection {
+    inner: Arc<Inner>,
+    peers: u64,
+}
 
 struct Inner {
     name: String,
@@ -64,12 +68,23 @@ impl Connections {
             let connection = Connection::make("default", properties, OnGap::Stop, &budget, Some(broker));
             by_name.insert("default".to_owned(), connection);
         }
-        if mistakes.is_empty() { Ok(Connections { by_name: Arc::new(by_name) }) } else { Err(mistakes) }
+        if mistakes.is_empty() {
+            Ok(Connections { by_name: Arc::new(by_name), peers: 1 })
+        } else {
+            Err(mistakes)
+        }
+    }
+
+    /// The same for one who opens `writers` of them together: each takes a part of what its host may queue that
+    /// leaves as much for the others.
+    pub fn among(&self, writers: u64) -> Connections {
+        Connections { peers: writers.max(1), ..self.clone() }
     }
 
     /// The connection of this name.
     pub fn get(&self, name: &str) -> Result<Connection, ConnectorError> {
-        self.by_name.get(name).cloned().ok_or_else(|| {
+        let found = self.by_name.get(name).cloned();
+        found.map(|found| Connection { peers: self.peers, ..found }).ok_or_else(|| {
             let known: Vec<&str> = self.by_name.keys().map(String::as_str).collect();
             let there = match known.as_slice() {
                 [] => "the host's config has none".to_owned(),
@@ -91,46 +106,48 @@ impl Connection {
         budget: &Arc<Budget>,
         embedded: Option<Arc<EmbeddedBroker>>,
     ) -> Self {
-        Connection(Arc::new(Inner {
+        let inner = Inner {
             name: name.to_owned(),
             properties,
             on_gap,
             budget: Arc::clone(budget),
             topics: Topics::default(),
             embedded,
-        }))
+        };
+        Connection { inner: Arc::new(inner), peers: 1 }
     }
 
     /// Its name in the host's config.
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.inner.name
     }
 
     /// Whether it is the embedded broker.
     pub fn is_embedded(&self) -> bool {
-        self.0.embedded.is_some()
+        self.inner.embedded.is_some()
     }
 
     pub(super) fn properties(&self) -> &BTreeMap<String, String> {
-        &self.0.properties
+        &self.inner.properties
     }
 
     pub(super) fn on_gap(&self) -> OnGap {
-        self.0.on_gap
+        self.inner.on_gap
     }
 
-    pub(super) fn budget(&self) -> &Arc<Budget> {
-        &self.0.budget
+    /// Bytes to queue for a client: up to `want`, at least `least`.
+    pub(super) fn share(&self, whom: &str, want: u64, least: u64) -> Result<Share, ConnectorError> {
+        self.inner.budget.take(whom, want, least, self.peers)
     }
 
     pub(super) fn topics(&self) -> &Topics {
-        &self.0.topics
+        &self.inner.topics
     }
 
     /// The link of a new client; `client` says whose it is, for the log.
     pub(super) fn link(&self, client: &str) -> Arc<Link> {
         let log = ClientLog::new(format!("{client} on `{}`", self.name()), self.secrets());
-        let servers = self.0.properties.get("bootstrap.servers").cloned().unwrap_or_default();
+        let servers = self.inner.properties.get("bootstrap.servers").cloned().unwrap_or_default();
         Arc::new(Link::new(self.name().to_owned(), servers, log))
     }
 
@@ -142,14 +159,17 @@ impl Connection {
 
     fn secrets(&self) -> Vec<String> {
         let hidden = |(name, value): (&String, &String)| (!is_shown(name)).then(|| value.clone());
-        self.0.properties.iter().filter_map(hidden).filter(|value| value.len() >= 4).collect()
+        self.inner.properties.iter().filter_map(hidden).filter(|value| value.len() >= 4).collect()
     }
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown =
-            self.0.properties.iter().map(|(name, value)| (name, if is_shown(name) { value } else { "…" }));
+        let shown = self
+            .inner
+            .properties
+            .iter()
+            .map(|(name, value)| (name, if is_shown(name) { value } else { "…" }));
         f.debug_map().entries(shown).finish()
     }
 }

@@ -201,7 +201,7 @@ impl KafkaGroup {
     fn join(&mut self, partitions: usize) -> Result<(), ConnectorError> {
         let count = partitions.max(1) as u64;
         let whom = format!("the consumer of group `{}`", self.group);
-        let share = self.connection.budget().take(&whom, WANT * count, LEAST * count)?;
+        let share = self.connection.share(&whom, WANT * count, LEAST * count)?;
         let config = settings::consumer(
             self.connection.properties(),
             &self.group,

@@ -15,9 +15,11 @@ use super::topic::TopicInfo;
 use crate::connector::ConnectorError;
 use crate::spec::{KafkaSink, Partitioner};
 
-/// What a producer's queue would like to have, and the least that works.
+/// What a producer's queue would like to have, and the least that works: what the topic takes at once, but no more
+/// than this.
 const WANT: u64 = 32 << 20;
 const LEAST: u64 = 1 << 20;
+const MOST_OF_LEAST: u64 = 4 << 20;
 /// A record may be this much smaller than what the topic takes: for the batch around it.
 const ENVELOPE: u64 = 256;
 /// How long a writer waits for room in the queue before it says that it is full.
@@ -29,6 +31,8 @@ pub(super) struct Outbox {
     pub info: TopicInfo,
     /// The largest record that is tried: key, value and headers.
     pub record_bytes: u64,
+    /// It is the queue that cannot hold more, not the topic.
+    pub queue_is_short: bool,
     topic: String,
     acks: Arc<Acks>,
     barriers: Barriers,
@@ -47,11 +51,14 @@ impl Outbox {
     ) -> Result<Self, ConnectorError> {
         let topic = &sink.topic;
         let info = connection.topics().info(connection, topic, patience)?;
-        let share = connection.budget().take(&format!("a writer of topic `{topic}`"), WANT, LEAST)?;
-        // No batch may be larger than what the topic takes, or it comes back as a whole.
-        let config = settings::producer(connection.properties(), sink, share.bytes(), info.max_message_bytes);
         let limit = settings::user_number(connection.properties(), "message.max.bytes");
         let record_bytes = limit.unwrap_or(info.max_message_bytes).min(info.max_message_bytes);
+        let least = record_bytes.next_multiple_of(1024).clamp(LEAST, MOST_OF_LEAST);
+        let share = connection.share(&format!("a writer of topic `{topic}`"), WANT, least)?;
+        // No batch may be larger than what the topic takes, or it comes back as a whole.
+        let config = settings::producer(connection.properties(), sink, share.bytes(), info.max_message_bytes);
+        // Nor could a record wait for room that the queue never has.
+        let queue_bytes = settings::queue_bytes(share.bytes(), record_bytes);
         let (link, acks) = (connection.link(&format!("writer of `{topic}`")), Arc::new(Acks::new()));
         let in_turn = sink.partitioner == Partitioner::RoundRobin;
         let producer = Producer::new(&config, topic, in_turn, Arc::clone(&link), Arc::clone(&acks))
@@ -59,7 +66,8 @@ impl Outbox {
         Ok(Outbox {
             producer,
             info,
-            record_bytes: record_bytes.saturating_sub(ENVELOPE),
+            record_bytes: record_bytes.min(queue_bytes).saturating_sub(ENVELOPE),
+            queue_is_short: queue_bytes < record_bytes,
             topic: topic.clone(),
             acks,
             barriers: Barriers::default(),

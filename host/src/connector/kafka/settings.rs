@@ -130,7 +130,7 @@ pub(super) fn producer(
         ("compression.type", compression(sink.compression).into()),
         ("sticky.partitioning.linger.ms", sticky.to_string()),
         // A queued message costs some 250 bytes beside its own.
-        ("queue.buffering.max.kbytes", (share / 2 / 1024).max(64).to_string()),
+        ("queue.buffering.max.kbytes", (queue_bytes(share, max_message_bytes) / 1024).to_string()),
         ("queue.buffering.max.messages", (share / 512).clamp(1_000, 1_000_000).to_string()),
     ];
     let mut config = layered(&tuned, connection, &fixed);
@@ -141,6 +141,12 @@ pub(super) fn producer(
         Partitioner::RoundRobin | Partitioner::Column(_) => &mut config,
     };
     config
+}
+
+/// Bytes of records in a producer's queue: half of its share, as small records cost as much again; or one record of
+/// the largest, which costs little, as far as it fits.
+pub(super) fn queue_bytes(share: u64, max_message_bytes: u64) -> u64 {
+    (share / 2).max(max_message_bytes.min(share)).next_multiple_of(1024).max(64 * 1024)
 }
 
 /// How a share of a host's bytes is split over a consumer's partitions. Each has a queue of its own, filled

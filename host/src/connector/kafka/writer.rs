@@ -200,11 +200,17 @@ impl KafkaWriter {
     }
 
     fn too_large(&self, row: usize, bytes: u64) -> RecordError {
-        let message = format!(
-            "the record has {bytes} bytes, topic `{}` takes {} (its `max.message.bytes`, or `message.max.bytes` of \
-             the connection, less the batch around it)",
-            self.topic, self.outbox.record_bytes
-        );
+        let limit = match self.outbox.queue_is_short {
+            false => {
+                "its `max.message.bytes`, or `message.max.bytes` of the connection, less the batch around it"
+            }
+            true => {
+                "so much is left of the host's `limits.kafka_queue_bytes` for this writer's queue: raise it, or \
+                 run fewer pipelines here"
+            }
+        };
+        let (topic, most) = (&self.topic, self.outbox.record_bytes);
+        let message = format!("the record has {bytes} bytes, topic `{topic}` takes {most} ({limit})");
         RecordError { index: row as u32, code: "too-large", message }
     }
 }

@@ -78,7 +78,7 @@ fn coordinator(job: &Arc<Job>) -> Coordinator {
     let life = Arc::new(Life::default());
     life.enter(State::Starting, None);
     let ((_, stopped), (_, ordered)) = (bounded(1), bounded(1));
-    Coordinator::new(Arc::clone(job), life, stopped, ordered, Arc::default())
+    Coordinator::new(Arc::clone(job), life, stopped, ordered, Arc::default(), Box::new(|_| ()))
 }
 
 fn shown(coordinator: &Coordinator) -> (State, Option<String>) {
@@ -130,7 +130,9 @@ fn a_run_whose_last_commit_fails_did_not_end_well_and_says_so() {
 fn letters_that_the_coordinator_never_took_are_given_up_when_it_stops() {
     let folder = tempfile::tempdir().unwrap();
     // Its broker is away: it is starting, and no run takes the order.
-    let handle = Arc::new(Handle::start(job(FROM_KAFKA, folder.path()), RestartPolicy::default()).unwrap());
+    let handle = Arc::new(
+        Handle::start(job(FROM_KAFKA, folder.path()), RestartPolicy::default(), Box::new(|_| ())).unwrap(),
+    );
     let asked = Arc::clone(&handle);
     let replay = std::thread::spawn(move || {
         let (step, topic, value) = ("orders".to_owned(), Some("orders".to_owned()), Some(b"{}".to_vec()));

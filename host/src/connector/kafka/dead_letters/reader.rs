@@ -67,8 +67,7 @@ impl KafkaLetters {
             let (oldest, end) = lookup.watermarks(topic, partition, PATIENCE)?;
             ahead.extend(ranges(wanted, partition, oldest, end).into_iter().map(|(b, e)| (partition, b, e)));
         }
-        let share =
-            connection.budget().take(&format!("a reader of dead letters in topic `{topic}`"), WANT, LEAST)?;
+        let share = connection.share(&format!("a reader of dead letters in topic `{topic}`"), WANT, LEAST)?;
         let config = settings::reader(connection.properties(), pipeline, share.bytes());
         let link = connection.link(&format!("dead letters of `{pipeline}`"));
         let consumer = Consumer::new(&config, link, Some(share)).map_err(|e| connection.refused(e))?;

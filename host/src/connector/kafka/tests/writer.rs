@@ -231,6 +231,30 @@ fn a_full_queue_takes_the_rest_later_and_no_row_twice() {
 }
 
 #[test]
+fn many_writers_start_with_little_and_even_the_last_writes_the_largest_record() {
+    let world = World::with(&[("out", 1)]);
+    let small = Connections::new(&BTreeMap::new(), 16 << 20, Some(Arc::clone(&world.broker))).unwrap();
+    let connection = small.among(10).get("default").unwrap();
+    let largest = "v".repeat(1_048_588 - 400);
+    let batch = schema_and(vec![("v", texts(&[Some(&largest)]))]);
+    let open = || {
+        let encoder = Encoder::new(&Encode::plain(Codec::Json), &batch.rows.schema()).unwrap();
+        KafkaWriter::open(&connection, &sink("out"), &batch.rows.schema(), encoder, PATIENCE)
+    };
+    let mut writers: Vec<KafkaWriter> = (0..10).map(|_| open().unwrap()).collect();
+    let last = writers.last_mut().unwrap();
+    let mut errors = Vec::new();
+    assert!(matches!(last.write(&batch, 0, &mut errors).unwrap(), Written::Taken) && errors.is_empty());
+    last.barrier(1).unwrap();
+    let until = Instant::now() + PATIENCE;
+    while last.delivered(TURN).unwrap() != Some(1) {
+        assert!(Instant::now() < until, "not delivered");
+    }
+    let more: Vec<KafkaWriter> = (0..10).map_while(|_| open().ok()).collect();
+    assert!((1..10).contains(&more.len()), "{} more, and then no more", more.len());
+}
+
+#[test]
 fn an_unknown_topic_or_column_is_refused_at_the_start() {
     let world = World::with(&[("out", 1)]);
     let batch = schema_and(vec![("v", texts(&[None]))]);
