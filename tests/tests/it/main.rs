@@ -8,6 +8,7 @@
 mod codecs;
 mod components;
 mod dead_letters;
+mod examples;
 mod harness;
 mod hostile;
 mod interop;
