@@ -49,14 +49,16 @@ impl Example {
     fn run(&self, test: &str) {
         let (Some(broker), Some(_)) = (Broker::for_test(test), path(test, self.component)) else { return };
         let registry = TestRegistry::start();
-        let host = host_with_registries(&broker, &json!({ "default": { "url": registry.url() } }), &json!({}));
+        let host =
+            host_with_registries(&broker, &json!({ "default": { "url": registry.url() } }), &json!({}));
         let http = host.http();
         push(&http, self.component);
         let topics: BTreeMap<&str, Topic> =
             self.topics.iter().map(|name| (*name, broker.topic(name, 1))).collect();
         let shown = broker.topic("shown", 1);
         let file = |name: &str| {
-            let mut text = self.text(name).replace("stdout: {}", &format!("kafka: {{ topic: {} }}", shown.name()));
+            let mut text =
+                self.text(name).replace("stdout: {}", &format!("kafka: {{ topic: {} }}", shown.name()));
             for (name, topic) in &topics {
                 text = text.replace(&format!("topic: {name},"), &format!("topic: {},", topic.name()));
                 text = text.replace(&format!("topic: {name} "), &format!("topic: {} ", topic.name()));
