@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use serde_json::Value;
 
+use super::tape::Tape;
 use super::validate::Validator;
 use crate::codec::column::Struct;
 use crate::codec::framed::ReadWritten;
@@ -20,6 +20,7 @@ const WRITERS_MAX: usize = 64;
 /// Checks JSON objects against a schema and reads them.
 pub struct JsonSchemaReader {
     json: JsonReader,
+    tape: Tape,
     /// What values are checked against.
     current: Arc<Validator>,
     /// The writer that it is of; `None` for the schema that the reader was made with.
@@ -34,7 +35,7 @@ impl JsonSchemaReader {
     pub fn new(schema: &RegisteredSchema, columns: &SchemaRef) -> Result<JsonSchemaReader, String> {
         let json = JsonReader::new(columns)?;
         let current = Arc::new(Validator::new(schema)?);
-        Ok(JsonSchemaReader { json, current, id: None, writers: HashMap::new() })
+        Ok(JsonSchemaReader { json, tape: Tape::default(), current, id: None, writers: HashMap::new() })
     }
 }
 
@@ -56,8 +57,8 @@ impl ReadWritten for JsonSchemaReader {
 
 impl ReadRecord for JsonSchemaReader {
     fn read(&mut self, text: &[u8], columns: &mut Struct) -> Outcome<()> {
-        match serde_json::from_slice::<Value>(text) {
-            Ok(value) => self.current.check(&value)?,
+        match self.tape.read(text) {
+            Ok(value) => self.current.check(value)?,
             Err(why) => {
                 // What is no JSON at all is told as for all JSON.
                 self.json.read(text, columns)?;

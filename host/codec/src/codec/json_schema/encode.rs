@@ -3,10 +3,10 @@
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, SchemaRef};
-use serde_json::Value;
 
 use super::document::Document;
 use super::shape::{Items, Kinds, Others, Shape};
+use super::tape::Tape;
 use super::validate::Validator;
 use super::walk;
 use crate::codec::chosen::Chosen;
@@ -19,6 +19,7 @@ use crate::codec::{Encoded, RecordError};
 pub struct JsonSchemaEncoder {
     json: JsonEncoder,
     writer: Option<Validator>,
+    tape: Tape,
 }
 
 impl JsonSchemaEncoder {
@@ -37,7 +38,7 @@ impl JsonSchemaEncoder {
         let inner = chosen.fields().map(|field| manner(field, &of_key(&shape, field.name()))).collect();
         let writer = document.as_ref().map(Validator::of).transpose()?;
         let json = JsonEncoder::of(chosen, Manner { inner, ..Manner::default() })?;
-        Ok(JsonSchemaEncoder { json, writer })
+        Ok(JsonSchemaEncoder { json, writer, tape: Tape::default() })
     }
 
     /// Encodes all rows of a batch of the schema given, in place of what `out` held. A row that fails, or is not
@@ -49,7 +50,7 @@ impl JsonSchemaEncoder {
         for row in 0..rows.num_rows() {
             // A row that has failed already has not even what every row begins with.
             if let Some(text @ [_, ..]) = out.row(row).get(out.prefix.len()..)
-                && let Err(problem) = check_row(writer, text)
+                && let Err(problem) = check_row(writer, text, &mut self.tape)
             {
                 refused.push(problem.of_record(row as u32));
             }
@@ -72,11 +73,11 @@ fn check_columns(chosen: &Chosen, shape: &Shape) -> Result<(), String> {
     }
 }
 
-fn check_row(writer: &Validator, text: &[u8]) -> Outcome<()> {
-    let value = serde_json::from_slice::<Value>(text).map_err(|why| {
+fn check_row(writer: &Validator, text: &[u8], tape: &mut Tape) -> Outcome<()> {
+    let value = tape.read(text).map_err(|why| {
         Problem::new(code::OUT_OF_RANGE, format!("the row cannot be checked against its schema: {why}"))
     })?;
-    writer.check(&value)
+    writer.check(value)
 }
 
 /// Takes the bytes of refused rows, which rise, out of what was encoded.

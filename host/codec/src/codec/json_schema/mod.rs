@@ -12,6 +12,9 @@ mod encode;
 mod shape;
 #[cfg(test)]
 mod suite_tests;
+mod tape;
+#[cfg(test)]
+mod tape_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -5,9 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jsonschema::ValidationError;
 use jsonschema::paths::LocationSegment;
-use serde_json::Value;
 
 use super::document::Document;
+use super::tape::{Entry, Tape};
 use crate::codec::problem::{Outcome, Problem, code};
 use crate::codec::registered::RegisteredSchema;
 
@@ -17,7 +17,7 @@ const REASONS: usize = 3;
 const REASON_BYTES: usize = 200;
 
 /// A compiled schema.
-pub(super) struct Validator(jsonschema::Validator);
+pub(super) struct Validator(jsonschema::Validator<Tape>);
 
 impl Validator {
     /// Compiles a schema, or says why it is none.
@@ -26,8 +26,9 @@ impl Validator {
     }
 
     pub(super) fn of(document: &Document) -> Result<Validator, String> {
-        let mut options =
-            jsonschema::options().with_retriever(document.others()).with_base_uri(document.base());
+        let mut options = jsonschema::options_for::<Tape>()
+            .with_retriever(document.others())
+            .with_base_uri(document.base());
         if document.root.get("$schema").is_none() {
             options = options.with_draft(document.draft);
         }
@@ -48,12 +49,12 @@ impl Validator {
     }
 
     /// Checks a value.
-    pub(super) fn check(&self, value: &Value) -> Outcome<()> {
+    pub(super) fn check(&self, value: Entry) -> Outcome<()> {
         if self.0.is_valid(value) { Ok(()) } else { Err(self.violation(value)) }
     }
 
     #[cold]
-    fn violation(&self, value: &Value) -> Box<Problem> {
+    fn violation(&self, value: Entry) -> Box<Problem> {
         let mut what = String::new();
         for (index, error) in self.0.iter_errors(value).enumerate() {
             if index == REASONS {
