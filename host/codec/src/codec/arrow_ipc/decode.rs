@@ -11,9 +11,10 @@ use arrow_ipc::MessageHeader;
 
 use super::array::Reader;
 use super::buffers::{Body, Budget, Unpacker};
+use super::flat::Flat;
 use super::message::{Messages, Place};
 use super::resolve::Values;
-use super::schema::{Source, Stream};
+use super::schema::{Kind, Source, Stream};
 use super::{MAX_RUN, convert, syntax, unsupported};
 use crate::batch::RawRecords;
 use crate::codec::Decoded;
@@ -29,14 +30,41 @@ pub struct ArrowDecoder {
     /// The last schema message and what it said: records of one topic have the same.
     last: Option<(Vec<u8>, Known)>,
     unpacker: Unpacker,
+    /// Reads what needs no arrays.
+    pub(super) flat: Option<Flat>,
     /// What the records of a run may unpack to together, in bytes.
     pub(super) max_run: usize,
 }
 
 /// Columns as they are sent, and which of them each declared column is.
-struct Known {
+pub(super) struct Known {
     stream: Stream,
     places: Vec<Option<usize>>,
+    /// Which declared column each of those that are sent is, when all are plain and just what is declared.
+    pub(super) targets: Option<Vec<usize>>,
+}
+
+impl Known {
+    fn new(stream: Stream, places: Vec<Option<usize>>, schema: &SchemaRef) -> Known {
+        let mut known = Known { stream, places, targets: None };
+        known.targets = known.find_targets(schema);
+        known
+    }
+
+    fn find_targets(&self, schema: &SchemaRef) -> Option<Vec<usize>> {
+        if self.stream.columns.len() != self.places.len() {
+            return None;
+        }
+        let mut targets = vec![0; self.places.len()];
+        for (target, (place, field)) in self.places.iter().zip(schema.fields()).enumerate() {
+            let source = &self.stream.columns[(*place)?];
+            if source.kind != Kind::Plain || source.field.data_type() != field.data_type() {
+                return None;
+            }
+            targets[(*place)?] = target;
+        }
+        Some(targets)
+    }
 }
 
 impl ArrowDecoder {
@@ -49,11 +77,10 @@ impl ArrowDecoder {
             check(field, 0)?;
         }
         let columns = schema.fields().iter().map(Source::declared).collect();
-        let declared = Known {
-            stream: Stream { columns, dictionaries: HashMap::new() },
-            places: (0..schema.fields().len()).map(Some).collect(),
-        };
-        Ok(ArrowDecoder { schema, declared, last: None, unpacker: Unpacker::default(), max_run: MAX_RUN })
+        let stream = Stream { columns, dictionaries: HashMap::new() };
+        let declared = Known::new(stream, (0..schema.fields().len()).map(Some).collect(), &schema);
+        let (flat, unpacker) = (Flat::new(&schema), Unpacker::default());
+        Ok(ArrowDecoder { schema, declared, last: None, unpacker, flat, max_run: MAX_RUN })
     }
 
     /// Decodes a run of records, each to any number of rows or to an error.
@@ -61,6 +88,13 @@ impl ArrowDecoder {
         let (mut batches, mut records, mut errors) = (Vec::new(), Vec::new(), Vec::new());
         let mut left = self.max_run;
         for index in 0..raw.len() {
+            if let Some(value) = raw.value(index)
+                && let Some(rows) = self.read_flat(value, left)
+            {
+                left -= value.len();
+                records.extend(std::iter::repeat_n(index as u32, rows));
+                continue;
+            }
             let mut budget = Budget::new(left);
             let outcome = match raw.value(index) {
                 None => self.tombstone(),
@@ -72,17 +106,33 @@ impl ArrowDecoder {
                     left -= budget.used();
                     let count = rows.iter().map(RecordBatch::num_rows).sum();
                     records.extend(std::iter::repeat_n(index as u32, count));
+                    batches.extend(self.take_flat());
                     batches.extend(rows);
                 }
                 Err(problem) => errors.push(problem.of_record(index as u32)),
             }
         }
+        batches.extend(self.take_flat());
         let in_step =
             records.len() == raw.len() && records.iter().enumerate().all(|(row, &r)| row == r as usize);
         let rows = concat_batches(&self.schema, &batches).expect(
             "all batches have the columns declared, and a run unpacks to less than offsets can count",
         );
         Decoded { rows, records: (!in_step).then_some(records), errors }
+    }
+
+    /// Reads a record of a few rows of plain columns, which unpacks to no more than it is long.
+    fn read_flat(&mut self, value: &[u8], left: usize) -> Option<usize> {
+        let flat = self.flat.as_mut().filter(|_| value.len() <= left.min(MAX_RECORD_BYTES))?;
+        flat.record(value, &self.declared, self.last.as_ref())
+    }
+
+    /// The rows that were read so since the last call.
+    fn take_flat(&mut self) -> Option<RecordBatch> {
+        let (columns, rows) = self.flat.as_mut()?.take()?;
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options);
+        Some(rows.expect("every column has one value of its type for each row, null only where it may be"))
     }
 
     fn tombstone(&self) -> Outcome<Vec<RecordBatch>> {
@@ -150,7 +200,11 @@ impl ArrowDecoder {
         let names: Vec<&str> = stream.columns.iter().map(|column| column.field.name().as_str()).collect();
         let places = self.schema.fields().iter().map(|field| convert::place(&names, field.name()));
         let places = places.collect::<Outcome<Vec<_>>>()?;
-        self.last = Some((place.metadata.to_vec(), Known { stream, places }));
+        let mut known = Known::new(stream, places, &self.schema);
+        if !place.body.is_empty() {
+            known.targets = None;
+        }
+        self.last = Some((place.metadata.to_vec(), known));
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use super::{syntax, unsupported};
 use crate::codec::problem::Outcome;
 
 /// What a message starts with since version 0.15 of the format.
-const CONTINUATION: u32 = 0xffff_ffff;
+pub(super) const CONTINUATION: u32 = 0xffff_ffff;
 /// What a file begins with, which is no stream.
 const FILE: &[u8] = b"ARROW1";
 

@@ -30,11 +30,15 @@ mod checked;
 mod convert;
 mod decode;
 mod encode;
+mod flat;
+#[cfg(test)]
+mod flat_tests;
 #[cfg(test)]
 mod golden;
 mod message;
 mod resolve;
 mod schema;
+mod template;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -51,6 +55,9 @@ const MAX_RECORD: usize = 64 << 20;
 
 /// What the records of one run may unpack to together.
 const MAX_RUN: usize = 1 << 30;
+
+/// Messages and buffers begin at multiples of this.
+const ALIGNMENT: usize = 8;
 
 /// Columns of a stream, nested ones counted.
 const MAX_FIELDS: usize = 4096;
