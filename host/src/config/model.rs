@@ -157,7 +157,7 @@ impl Default for Limits {
             pipeline_bytes: MIB,
             pipelines: 1_000,
             memory_bytes: 1_024 * MIB,
-            kafka_queue_bytes: 256 * MIB,
+            kafka_queue_bytes: 1024 * MIB,
             requests: 64,
         }
     }

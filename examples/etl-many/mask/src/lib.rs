@@ -41,7 +41,7 @@ const SHOWN: usize = 4;
 #[sabot::map]
 pub fn mask<'a>(payment: Payment<'a>, config: &Config) -> Result<Masked<'a>, RowError> {
     let account: String = payment.account.split_whitespace().collect();
-    if account.len() < 2 * SHOWN || !account.bytes().all(|c| c.is_ascii_alphanumeric()) {
+    if !is_number(&account) {
         return Err(RowError::new("bad-account", format!("payment {}", payment.id)));
     }
     let hidden = account.len() - SHOWN;
@@ -54,6 +54,12 @@ pub fn mask<'a>(payment: Payment<'a>, config: &Config) -> Result<Masked<'a>, Row
         currency: payment.currency.to_uppercase(),
         at: payment.at,
     })
+}
+
+/// Cards have digits, accounts letters too.
+fn is_number(account: &str) -> bool {
+    let digits = account.bytes().filter(u8::is_ascii_digit).count();
+    account.len() >= 2 * SHOWN && digits >= SHOWN && account.bytes().all(|c| c.is_ascii_alphanumeric())
 }
 
 /// 16 hex digits.
