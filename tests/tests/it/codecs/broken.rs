@@ -1,5 +1,6 @@
 //! Streams in which one record in a thousand is broken, each in another way: every good record comes out, every bad
-//! one is in the dead letters with its bytes and place, and memory stays bounded. The ways are in the modules below.
+//! one is in the dead letters with its bytes and place, memory stays bounded, and once the pipeline takes records of any
+//! kind a replay brings every one of them through. The ways are in the modules below.
 
 mod avro;
 mod json;
@@ -61,15 +62,15 @@ impl Stream<'_> {
         let folder = tempfile::tempdir().unwrap();
         let letters = folder.path().join("letters.jsonl");
         let pipeline = unique(self.name).to_lowercase();
-        apply(
-            &host.http(),
-            &json!({
+        let spec = |decode: &Value, to: &Topic, codec: &str| {
+            json!({
                 "name": pipeline,
                 "dead_letter": { "file": letters },
-                "sources": { "orders": { "kafka": { "topic": from.name() }, "decode": self.decode } },
-                "sinks": { "out": { "from": "orders", "kafka": { "topic": to.name() }, "encode": { "codec": "json" } } },
-            }),
-        );
+                "sources": { "orders": { "kafka": { "topic": from.name() }, "decode": decode } },
+                "sinks": { "out": { "from": "orders", "kafka": { "topic": to.name() }, "encode": { "codec": codec } } },
+            })
+        };
+        apply(&host.http(), &spec(&self.decode, &to, "json"));
         let bad = (0..self.records).filter(|n| broken(*n).is_some()).count() as i64;
         wait_for_count(&to, self.records - bad);
         wait(&host.http(), &pipeline, "done", |status| {
@@ -79,6 +80,16 @@ impl Stream<'_> {
         });
         self.check_rows(&to);
         self.check_letters(&from, BufReader::new(std::fs::File::open(&letters).unwrap()));
+
+        let mended = broker.topic_with("mended", PARTITIONS as i32, &large);
+        apply(
+            &host.http(),
+            &spec(&json!({ "codec": "bytes", "schema": { "value": "bytes" } }), &mended, "bytes"),
+        );
+        let replay = format!("/v1/pipelines/{pipeline}/dead-letters/replay");
+        let done = host.http().post(&replay, &json!({ "all": true })).expect(200).json();
+        assert_eq!(done, json!({ "replayed": bad, "failed_again": 0, "skipped": [] }));
+        self.check_mended(&mended);
         let peak = host.peak_memory();
         println!("{}: the host had at most {} MiB resident", self.name, peak >> 20);
         assert!(peak < MEMORY, "{} MiB resident", peak >> 20);
@@ -98,6 +109,20 @@ impl Stream<'_> {
         let lost: Vec<i64> =
             (0..self.records).filter(|n| broken(*n).is_none() && !seen[*n as usize]).take(10).collect();
         assert_eq!(lost, [0_i64; 0], "lost");
+    }
+
+    /// Each broken record once, with its bytes; nothing else.
+    fn check_mended(&self, mended: &Topic) {
+        let mut left: HashMap<Option<Vec<u8>>, usize> = HashMap::new();
+        for which in (0..self.records).filter_map(broken) {
+            *left.entry((self.bad)(which)).or_default() += 1;
+        }
+        mended.for_each(|message| {
+            let value = rdkafka::Message::payload(message).map(<[u8]>::to_vec);
+            let count = left.get_mut(&value).filter(|count| **count > 0);
+            *count.unwrap_or_else(|| panic!("came out and is none, or too often: {value:.200?}")) -= 1;
+        });
+        assert_eq!(left.values().sum::<usize>(), 0, "some were replayed and did not come out");
     }
 
     /// Each broken record once, with its bytes, where it was; nothing else.
