@@ -13,6 +13,7 @@ use super::Reason;
 use super::api::Column;
 use crate::catalog::{PinnedSchema, PipelineRecord};
 use crate::codec::registry::{Registries, RegistryError};
+use crate::codec::wire::Part;
 use crate::codec::{self, Decoder, Encoder, RegisteredSchema};
 use crate::connector::file::LineReader;
 use crate::connector::kafka::{self, Connections};
@@ -28,8 +29,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Bytes of a sample of a file.
 const SAMPLE_BYTES: usize = 64 << 20;
 
-/// What was learnt, by place: `sources.orders`, `sources.orders.key`, `sinks.alerts`.
+/// What was learnt, by place: `sources.orders`, `sources.orders.key`, `sinks.alerts`, `sinks.alerts.key`.
 pub type Pins = BTreeMap<String, PinnedSchema>;
+
+/// Values and keys, and how what is said of them ends.
+const PARTS: [(&str, Part); 2] = [("", Part::Value), (".key", Part::Key)];
 
 /// What the pipeline of a record is: its specification with what was pinned filled in.
 pub fn pipeline_of(record: &PipelineRecord) -> Result<Pipeline, Vec<Reason>> {
@@ -50,9 +54,11 @@ pub fn fill_in(pipeline: &mut Pipeline, pins: &Pins) -> Result<(), Vec<Reason>> 
         }
     }
     for sink in pipeline.sinks.clone() {
-        let pinned = pins.get(&format!("sinks.{}", sink.name));
-        if let Some((schema, id)) = pinned.and_then(|pin| pin.schema.clone().zip(pin.id)) {
-            pipeline.register(&sink.name, schema, id);
+        for (suffix, part) in PARTS {
+            let pinned = pins.get(&format!("sinks.{}{suffix}", sink.name));
+            if let Some((schema, id)) = pinned.and_then(|pin| pin.schema.clone().zip(pin.id)) {
+                pipeline.register(&sink.name, part, schema, id);
+            }
         }
     }
     if reasons.is_empty() { Ok(()) } else { Err(reasons) }
@@ -216,26 +222,31 @@ impl Asking<'_> {
     ) -> Result<Pins, Vec<Reason>> {
         let (mut wanted, mut reasons) = (Vec::new(), Vec::new());
         for sink in &pipeline.sinks {
-            let Some(registry) = sink.encode.as_ref().and_then(|encode| encode.registry.as_ref()) else {
-                continue;
-            };
             let Some(input) = schemas.input(&sink.name) else { continue };
-            match self.sink_schema(pipeline, sink, registry, input) {
-                Ok(found) => wanted.push((sink.name.clone(), registry.registry.clone(), found)),
-                Err(reason) => reasons.push(Reason::at(format!("sinks.{}.encode", sink.name), reason)),
+            for (suffix, part) in PARTS {
+                let Some(encode) = sink.encode.as_ref().and_then(|encode| encode.part(part)) else {
+                    continue;
+                };
+                let Some(registry) = &encode.registry else { continue };
+                let at = format!("sinks.{}.encode{suffix}", sink.name);
+                match self.sink_schema(pipeline, sink, (encode, part), registry, input) {
+                    Ok(pin) => {
+                        wanted.push((format!("sinks.{}{suffix}", sink.name), at, &registry.registry, pin))
+                    }
+                    Err(reason) => reasons.push(Reason::at(at, reason)),
+                }
             }
         }
         if !reasons.is_empty() {
             return Err(reasons);
         }
         let mut pins = Pins::new();
-        for (sink, registry, mut pin) in wanted {
-            let at = format!("sinks.{sink}");
+        for (name, at, registry, mut pin) in wanted {
             let registered =
-                if rehearse { Ok(self.recall(&at, &mut pin)) } else { self.register(&registry, &mut pin) };
+                if rehearse { Ok(self.recall(&name, &mut pin)) } else { self.register(registry, &mut pin) };
             match registered {
-                Ok(()) => _ = pins.insert(at, pin),
-                Err(reason) => reasons.push(Reason::at(format!("{at}.encode.registry"), reason)),
+                Ok(()) => _ = pins.insert(name, pin),
+                Err(reason) => reasons.push(Reason::at(format!("{at}.registry"), reason)),
             }
         }
         if reasons.is_empty() { Ok(pins) } else { Err(reasons) }
@@ -253,15 +264,15 @@ impl Asking<'_> {
         &self,
         pipeline: &Pipeline,
         sink: &Sink,
+        (encode, part): (&spec::Encode, Part),
         asked: &SinkRegistry,
         input: &SchemaRef,
     ) -> Result<PinnedSchema, String> {
         let client = self.registries.get(&asked.registry)?;
         let of_registry = |e: RegistryError| format!("registry `{}`: {e}", asked.registry);
-        let encode = sink.encode.as_ref().ok_or("there is nothing to encode")?;
         let topic = pipeline.topic(&sink.name);
         if asked.latest {
-            let subject = subject(asked, topic, None)?;
+            let subject = subject(asked, topic, part, None)?;
             let found = client.patiently(PATIENCE, |client| client.latest(&subject)).map_err(of_registry)?;
             return Ok(PinnedSchema {
                 schema: Some(of_message(found.schema, asked.message.as_deref())),
@@ -274,9 +285,9 @@ impl Asking<'_> {
         let columns = chosen(encode.columns.as_deref(), input)?;
         let schema = match &encode.definition {
             Some(schema) => Arc::clone(schema),
-            None => Arc::new(codec::schema_of(encode.codec, &columns, &sink.name.replace('-', "_"))?),
+            None => Arc::new(codec::schema_of(encode.codec, &columns, &record_name(&sink.name, part))?),
         };
-        let subject = subject(asked, topic, codec::record_name(encode.codec, &schema).as_deref())?;
+        let subject = subject(asked, topic, part, codec::record_name(encode.codec, &schema).as_deref())?;
         let verdict =
             client.patiently(PATIENCE, |client| client.compatible(&subject, &schema)).map_err(of_registry)?;
         if let Err(reasons) = verdict {
@@ -310,12 +321,26 @@ fn of_message(schema: Arc<RegisteredSchema>, message: Option<&str>) -> Arc<Regis
     }
 }
 
-fn subject(asked: &SinkRegistry, topic: Option<&str>, record: Option<&str>) -> Result<String, String> {
+/// The name of the records of a sink's own schema.
+fn record_name(sink: &str, part: Part) -> String {
+    let name = sink.replace('-', "_");
+    match part {
+        Part::Value => name,
+        Part::Key => format!("{name}_key"),
+    }
+}
+
+fn subject(
+    asked: &SinkRegistry,
+    topic: Option<&str>,
+    part: Part,
+    record: Option<&str>,
+) -> Result<String, String> {
     if let Some(subject) = &asked.subject {
         return Ok(subject.clone());
     }
     let topic = topic.ok_or("it has no topic to name the subject after: give `registry.subject`")?;
-    asked.strategy.subject(topic, codec::wire::Part::Value, record)
+    asked.strategy.subject(topic, part, record)
 }
 
 /// The columns that a sink writes.
@@ -354,7 +379,11 @@ pub fn check_codecs(pipeline: &Pipeline, schemas: &Schemas, registries: &Registr
         let refused = Encoder::new(sink.encoder.as_ref()?, schemas.input(&sink.name)?).err()?;
         Some(Reason::at(format!("sinks.{}.encode", sink.name), refused))
     });
-    sources.chain(sinks).collect()
+    let keys = pipeline.sinks.iter().filter_map(|sink| {
+        let refused = Encoder::new(sink.key_encoder.as_ref()?, schemas.input(&sink.name)?).err()?;
+        Some(Reason::at(format!("sinks.{}.encode.key", sink.name), refused))
+    });
+    sources.chain(sinks).chain(keys).collect()
 }
 
 /// Columns for people.

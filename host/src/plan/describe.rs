@@ -123,6 +123,9 @@ fn sink(sink: &Sink) -> String {
         if let Some(columns) = &encode.columns {
             let _ = write!(text, ", only {}", cut(&columns.join(", ")));
         }
+        if let Some(key) = &encode.key {
+            let _ = write!(text, ", keys {}", key.codec.name());
+        }
     }
     text + &on_error(sink.on_error)
 }

@@ -13,7 +13,9 @@ pub(super) fn check(sink: &Sink, input: &Schema) -> Vec<SpecError> {
     };
     if let SinkConnector::Kafka(kafka) = &sink.connector {
         for (at, name) in kafka.key.iter().enumerate() {
-            column(format!("kafka.key[{at}]"), name, is_plain, "a column that is not nested");
+            let encoded = sink.encode.as_ref().is_some_and(|encode| encode.key.is_some());
+            let fits = if encoded { |_: &DataType| true } else { is_plain };
+            column(format!("kafka.key[{at}]"), name, fits, "a column that is not nested");
         }
         for (at, name) in kafka.headers.iter().enumerate() {
             column(format!("kafka.headers[{at}]"), name, is_plain, "a column that is not nested");

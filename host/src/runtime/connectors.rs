@@ -119,7 +119,9 @@ pub(super) fn writer(
     Ok(match &sink.connector {
         SinkConnector::Kafka(kafka) => {
             let connection = connections.get(&kafka.connection).map_err(|e| named(e.to_string()))?;
-            let writer = KafkaWriter::open(&connection, kafka, schema, encoder()?, PATIENCE);
+            let key = sink.key_encoder.as_ref().map(|key| Encoder::new(key, schema)).transpose();
+            let encoders = (encoder()?, key.map_err(|e| named(format!("key: {e}")))?);
+            let writer = KafkaWriter::open(&connection, kafka, schema, encoders, PATIENCE);
             Box::new(writer.map_err(|e| named(e.to_string()))?)
         }
         SinkConnector::File { path, format } => {

@@ -314,15 +314,39 @@ fn codec(table: &mut Table<'_>, findings: &mut Findings) -> Option<Codec> {
     read::choice(&field, &words, &[], findings)
 }
 
-/// How the rows of a sink become bytes.
-pub(super) fn encode(field: &Field<'_>, findings: &mut Findings) -> Option<Encode> {
+/// How the rows of a sink become bytes; `key` are the columns of its key.
+pub(super) fn encode(field: &Field<'_>, key: &[String], findings: &mut Findings) -> Option<Encode> {
     let mut table = Table::open(field, "{ codec: json }", findings)?;
-    let codec = codec(&mut table, findings);
     let columns = match table.get("columns") {
         None => Some(None),
         Some(field) => columns(&field, findings).map(Some),
     };
-    let definition = definition(&mut table, codec, findings);
+    let key = match table.get("key") {
+        None => Some(None),
+        Some(field) => encode_key(&field, key, findings).map(Some),
+    };
+    let encode = encode_part(&mut table, findings);
+    table.close(findings);
+    Some(Encode { columns: columns?, key: key?, ..encode? })
+}
+
+/// How its key columns become the keys of records.
+fn encode_key(field: &Field<'_>, columns: &[String], findings: &mut Findings) -> Option<Box<Encode>> {
+    let mut table = Table::open(field, "{ codec: avro, registry: default }", findings)?;
+    let encode = encode_part(&mut table, findings);
+    table.close(findings);
+    if columns.is_empty() {
+        let error = field.error("the sink's records have no key to encode");
+        findings.add(error.expected("`kafka.key` with the columns of the key"));
+        return None;
+    }
+    Some(Box::new(Encode { columns: Some(columns.to_vec()), ..encode? }))
+}
+
+/// The codec and its schema: the keys of `encode` and of its `key`.
+fn encode_part(table: &mut Table<'_>, findings: &mut Findings) -> Option<Encode> {
+    let codec = codec(table, findings);
+    let definition = definition(table, codec, findings);
     let registry = match table.get("registry") {
         None => Some(None),
         Some(field) => match codec.map(own_schema) {
@@ -341,15 +365,14 @@ pub(super) fn encode(field: &Field<'_>, findings: &mut Findings) -> Option<Encod
         }
         Some(field) => read::choice(&field, &[("map", false), ("array", true)], &[], findings),
     };
-    table.close(findings);
     let (definition, registry) = (definition?, registry?);
     if definition.is_some() && registry.as_ref().is_some_and(|registry| registry.latest) {
         let message = "rows are written by one schema: `definition`, or the registry's latest";
-        findings.add(field.error(message));
+        findings.add(table.field().error(message));
         return None;
     }
     let definition = definition.map(Arc::new);
-    Some(Encode { codec: codec?, columns: columns?, definition, registry, arrays: arrays? })
+    Some(Encode { definition, registry, arrays: arrays?, ..Encode::plain(codec?) })
 }
 
 fn sink_registry(field: &Field<'_>, codec: Option<Codec>, findings: &mut Findings) -> Option<SinkRegistry> {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::model::{Pipeline, SourceConnector};
+use crate::codec::wire::Part;
 use crate::codec::{self, Codec, Meta, RegisteredSchema};
 
 /// How a source's bytes become rows.
@@ -84,12 +85,22 @@ pub struct Encode {
     pub registry: Option<SinkRegistry>,
     /// MessagePack: rows as arrays of their values, not as maps.
     pub arrays: bool,
+    /// The codec of the keys, of the sink's key columns; `None`: as text.
+    pub key: Option<Box<Encode>>,
 }
 
 impl Encode {
     /// All columns, nothing else said.
     pub fn plain(codec: Codec) -> Encode {
-        Encode { codec, columns: None, definition: None, registry: None, arrays: false }
+        Encode { codec, columns: None, definition: None, registry: None, arrays: false, key: None }
+    }
+
+    /// What is said of values, or of keys.
+    pub fn part(&self, part: Part) -> Option<&Encode> {
+        match part {
+            Part::Value => Some(self),
+            Part::Key => self.key.as_deref(),
+        }
     }
 }
 
@@ -224,10 +235,14 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Gives a sink the schema that it writes by, now that it is registered.
-    pub fn register(&mut self, sink: &str, schema: Arc<RegisteredSchema>, id: u32) {
-        if let Some(sink) = self.sinks.iter_mut().find(|s| s.name == sink) {
-            sink.encoder = sink.encode.as_ref().map(|encode| encode.to_codec(Some((schema, id))));
+    /// Gives a sink the schema that it writes values or keys by, now that it is registered.
+    pub fn register(&mut self, sink: &str, part: Part, schema: Arc<RegisteredSchema>, id: u32) {
+        let Some(sink) = self.sinks.iter_mut().find(|s| s.name == sink) else { return };
+        let encode = sink.encode.as_ref().and_then(|encode| encode.part(part));
+        let encoder = encode.map(|encode| encode.to_codec(Some((schema, id))));
+        match part {
+            Part::Value => sink.encoder = encoder,
+            Part::Key => sink.key_encoder = encoder,
         }
     }
 

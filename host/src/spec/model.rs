@@ -357,6 +357,8 @@ pub struct Sink {
     /// What the codec is told. Its schema's id in a registry is there once that was asked
     /// ([`Pipeline::register`]).
     pub encoder: Option<codec::Encode>,
+    /// The same for keys; `None` where they are text.
+    pub key_encoder: Option<codec::Encode>,
     /// For rows that do not encode.
     pub on_error: ErrorPolicy,
 }

@@ -37,6 +37,7 @@ pub(super) fn read(
         from: from?,
         connector: connector?,
         encoder: encode.as_ref()?.as_ref().map(|encode| encode.to_codec(None)),
+        key_encoder: encode.as_ref()?.as_ref().and_then(|encode| Some(encode.key.as_ref()?.to_codec(None))),
         encode: encode?,
         on_error: on_error?,
     })
@@ -204,7 +205,13 @@ fn encode(
     };
     match (takes_bytes, field) {
         (true, None) => Some(Some(default())),
-        (true, Some(field)) => decode::encode(&field, findings).map(Some),
+        (true, Some(field)) => {
+            let key = match connector {
+                Some(SinkConnector::Kafka(kafka)) => &kafka.key[..],
+                _ => &[],
+            };
+            decode::encode(&field, key, findings).map(Some)
+        }
         (false, None) => Some(None),
         (false, Some(field)) => {
             findings.add(field.error("this sink takes rows as they are: there is nothing to encode"));

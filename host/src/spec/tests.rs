@@ -121,9 +121,9 @@ fn every_key_is_read() {
     (Route { branches: [("big", Some("total > 1000")), ("small", None)] }, DeadLetter)
     "#);
     insta::assert_snapshot!(lines(&pipeline.sinks, |sink| (&sink.connector, &sink.encode)), @r#"
-    (Kafka(KafkaSink { connection: "default", topic: "alerts", key: ["user"], partitioner: Column("shard"), compression: Zstd, linger: 20ms, batch_bytes: 131072, headers: ["user"], timestamp: Some("at"), tombstone: None }), Some(Encode { codec: Json, columns: Some(["id", "user"]), definition: None, registry: None, arrays: false }))
-    (File { path: "refused.jsonl", format: Lines }, Some(Encode { codec: Json, columns: None, definition: None, registry: None, arrays: false }))
-    (Stdout, Some(Encode { codec: Json, columns: None, definition: None, registry: None, arrays: false }))
+    (Kafka(KafkaSink { connection: "default", topic: "alerts", key: ["user"], partitioner: Column("shard"), compression: Zstd, linger: 20ms, batch_bytes: 131072, headers: ["user"], timestamp: Some("at"), tombstone: None }), Some(Encode { codec: Json, columns: Some(["id", "user"]), definition: None, registry: None, arrays: false, key: None }))
+    (File { path: "refused.jsonl", format: Lines }, Some(Encode { codec: Json, columns: None, definition: None, registry: None, arrays: false, key: None }))
+    (Stdout, Some(Encode { codec: Json, columns: None, definition: None, registry: None, arrays: false, key: None }))
     (Blackhole, None)
     (Memory { name: "kept" }, None)
     "#);
@@ -292,6 +292,7 @@ sinks:
                     definition: None,
                     registry: None,
                     arrays: false,
+                    key: None,
                 },
             ),
             encoder: Some(
@@ -303,6 +304,7 @@ sinks:
                     schema_id: None,
                 },
             ),
+            key_encoder: None,
             on_error: ErrorPolicy {
                 retry: None,
                 then: DeadLetter,
@@ -703,4 +705,22 @@ fn the_message_of_a_sink_is_chosen_where_its_schema_is() {
         @"line 3: sinks.out.encode.message: there is no `definition` that could have it; of a registry's schema it is `registry.message`"
     );
     insta::assert_snapshot!(told("registry: { name: r, message: shop.Order }"), @"line 3: sinks.out.encode.registry.message: only of the subject's newest schema (`schema: latest`) a message can be chosen");
+}
+
+#[test]
+fn keys_have_a_codec_of_their_own_where_there_are_keys() {
+    let sink = |kafka: &str, key: &str| {
+        let text = format!(
+            "name: a\nsources: {{ s: {{ generate: {{ schema: {{ id: int64 }} }} }} }}\n\
+             sinks: {{ out: {{ from: s, kafka: {{ topic: t{kafka} }}, encode: {{ codec: json, key: {{ {key} }} }} }} }}"
+        );
+        let parsed = parse(text.as_bytes(), Format::Yaml).map_err(|errors| errors[0].to_string());
+        parsed.map(|parsed| parsed.pipeline.sinks[0].key_encoder.clone().unwrap())
+    };
+    let encoder = sink(", key: [id, user]", "codec: msgpack, layout: array").unwrap();
+    assert_eq!((encoder.codec, encoder.arrays), (Codec::MessagePack, true));
+    assert_eq!(encoder.columns, Some(vec!["id".to_owned(), "user".to_owned()]));
+    insta::assert_snapshot!(sink("", "codec: json").unwrap_err(), @"line 3: sinks.out.encode.key: the sink's records have no key to encode; expected `kafka.key` with the columns of the key");
+    insta::assert_snapshot!(sink(", key: id", "codec: json, columns: [id]").unwrap_err(), @"line 3: sinks.out.encode.key.columns: unknown key `columns`; expected codec, definition, imports, message, registry or layout");
+    insta::assert_snapshot!(sink(", key: id", "layout: array").unwrap_err(), @"line 3: sinks.out.encode.key.codec: this is missing; expected json, avro, protobuf, …");
 }

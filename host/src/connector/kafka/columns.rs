@@ -1,7 +1,7 @@
 //! Columns as the parts of a record beside its value: key, headers, timestamp, partition. Pure.
 //!
 //! A key of one column is its text, or its bytes for a binary column; a key of several is a compact JSON array of
-//! them, so that `["a","b"]` and `["a,b"]` stay apart. Null is no key.
+//! them, so that `["a","b"]` and `["a,b"]` stay apart. Null is no key. Or they are as a codec encodes them.
 
 use std::io::Write as _;
 
@@ -14,6 +14,7 @@ use arrow::datatypes::{DataType, Schema, TimeUnit};
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
+use crate::codec::Encoded;
 use crate::connector::ConnectorError;
 
 /// The place of column `name`, or a refusal that says what needs it and which columns there are.
@@ -39,6 +40,8 @@ pub(super) enum Cells {
     BinaryView(BinaryViewArray),
     /// Written out.
     Written(BinaryArray),
+    /// By a codec.
+    Encoded(Encoded),
 }
 
 impl Cells {
@@ -78,6 +81,8 @@ impl Cells {
         }
         match self {
             Cells::Nothing => None,
+            Cells::Encoded(keys) if keys.nulls.binary_search(&(row as u32)).is_ok() => None,
+            Cells::Encoded(keys) => Some(keys.row(row)),
             Cells::Text(array) => cell!(array),
             Cells::LargeText(array) => cell!(array),
             Cells::TextView(array) => cell!(array),

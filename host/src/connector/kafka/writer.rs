@@ -26,6 +26,8 @@ pub struct KafkaWriter {
     topic: String,
     encoder: Encoder,
     key: Vec<usize>,
+    /// Of keys, where they are not just text.
+    key_encoder: Option<Encoder>,
     headers: Vec<(String, usize)>,
     timestamp: Option<usize>,
     partition: Option<usize>,
@@ -56,7 +58,7 @@ struct Parts {
 
 impl KafkaWriter {
     /// A writer of `sink` for rows of `schema`. The topic must be there: asks the broker, waiting at most about
-    /// `patience`.
+    /// `patience`. The encoders are of values and of keys.
     ///
     /// # Errors
     /// `Stop` for an unknown topic or column; `Retry` while no broker answers.
@@ -64,7 +66,7 @@ impl KafkaWriter {
         connection: &Connection,
         sink: &KafkaSink,
         schema: &SchemaRef,
-        encoder: Encoder,
+        (encoder, key_encoder): (Encoder, Option<Encoder>),
         patience: Duration,
     ) -> Result<Self, ConnectorError> {
         let column =
@@ -83,6 +85,7 @@ impl KafkaWriter {
             topic: sink.topic.clone(),
             encoder,
             key,
+            key_encoder,
             headers,
             timestamp,
             partition,
@@ -105,10 +108,24 @@ impl KafkaWriter {
         }
         let mut failed: Vec<u32> = values.errors.iter().map(|error| error.index).collect();
         failed.sort_unstable();
+        let key = match &mut self.key_encoder {
+            None => Cells::key(rows, &self.key)?,
+            Some(encoder) => {
+                let mut keys = Encoded::default();
+                encoder.encode(rows, &mut keys);
+                // A row fails once.
+                let errors = keys.errors.drain(..).filter(|e| failed.binary_search(&e.index).is_err());
+                let errors = errors.map(|e| RecordError { message: format!("key: {}", e.message), ..e });
+                values.errors.extend(errors);
+                failed = values.errors.iter().map(|error| error.index).collect();
+                failed.sort_unstable();
+                Cells::Encoded(keys)
+            }
+        };
         Ok(Parts {
             values,
             failed,
-            key: Cells::key(rows, &self.key)?,
+            key,
             headers: self
                 .headers
                 .iter()

@@ -1,5 +1,8 @@
 //! What is beside the value: keys by a codec of their own, headers, times and places, and records without a value.
 
+use std::collections::HashMap;
+
+use sabot_test_registry::TestRegistry;
 use sabot_tests::broker::{Broker, unique};
 use sabot_tests::record::Record;
 use serde_json::{Value, json};
@@ -127,5 +130,68 @@ fn a_tombstone_is_a_row_of_nulls_and_a_row_can_be_one_again() {
         assert_eq!((&letter["code"], &letter["value"]), (&json!("tombstone"), &Value::Null), "{letter:#}");
         let offset = letter["offset"].as_i64().unwrap();
         assert_eq!((offset % 3, letter["key"]["text"].as_str()), (0, Some(&*format!("user-{offset}"))));
+    }
+}
+
+#[test]
+fn keys_are_encoded_by_a_codec_of_their_own_and_read_again() {
+    let Some(broker) = Broker::for_test("keys_are_encoded_by_a_codec_of_their_own") else { return };
+    let registry = TestRegistry::start();
+    let host = host_with_registries(&broker, &json!({ "default": { "url": registry.url() } }), &json!({}));
+    let (from, keyed, to) = (broker.topic("orders", 2), broker.topic("keyed", 5), broker.topic("out", 2));
+    from.produce_records((0..200).map(|n: i64| Record {
+        partition: (n % 2) as i32,
+        value: Some(json!({ "id": n, "shop": n % 7, "lane": "a" }).to_string().into_bytes()),
+        ..Record::default()
+    }));
+    apply(
+        &host.http(),
+        &json!({
+            "name": unique("keyed").to_lowercase(),
+            "sources": { "orders": {
+                "kafka": { "topic": from.name() },
+                "decode": { "codec": "json", "schema": { "id": "int64!", "shop": "int64!", "lane": "string" } },
+            } },
+            "sinks": { "keyed": {
+                "from": "orders",
+                "kafka": { "topic": keyed.name(), "key": ["shop", "lane"] },
+                "encode": {
+                    "codec": "avro", "columns": ["id"], "registry": "default",
+                    "key": { "codec": "avro", "registry": "default" },
+                },
+            } },
+        }),
+    );
+    wait_for_count(&keyed, 200);
+    let requests = registry.requests();
+    for part in ["key", "value"] {
+        let registered = format!("POST /subjects/{}-{part}/versions", keyed.name());
+        assert!(requests.iter().any(|request| request.starts_with(&registered)), "{requests:#?}");
+    }
+    let mut partition_of: HashMap<Vec<u8>, i32> = HashMap::new();
+    for record in keyed.read_all() {
+        let key = record.key.expect("every record has a key");
+        assert_eq!(key[0], 0, "the key begins with the id of its schema");
+        assert_eq!(*partition_of.entry(key).or_insert(record.partition), record.partition);
+    }
+    assert_eq!(partition_of.len(), 7);
+
+    apply(
+        &host.http(),
+        &json!({
+            "name": unique("unkeyed").to_lowercase(),
+            "sources": { "keyed": {
+                "kafka": { "topic": keyed.name() },
+                "decode": { "codec": "avro", "registry": "default", "key": { "codec": "avro", "registry": "default" } },
+            } },
+            "sinks": { "out": { "from": "keyed", "kafka": { "topic": to.name() }, "encode": { "codec": "json" } } },
+        }),
+    );
+    wait_for_count(&to, 200);
+    let mut rows: Vec<Value> =
+        to.read_all().iter().map(|r| serde_json::from_slice(r.value.as_deref().unwrap()).unwrap()).collect();
+    rows.sort_by_key(|row| row["id"].as_i64());
+    for (n, row) in (0i64..).zip(rows) {
+        assert_eq!(row, json!({ "id": n, "$key": { "shop": n % 7, "lane": "a" } }));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::c_void;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use rdkafka::bindings as sys;
 
 use super::*;
@@ -57,7 +57,8 @@ fn texts(texts: &[Option<&str>]) -> ArrayRef {
 fn open(world: &World, sink: &KafkaSink, batch: &Batch) -> KafkaWriter {
     let encode = Encode { columns: Some(vec!["v".into()]), ..Encode::plain(Codec::Json) };
     let encoder = Encoder::new(&encode, &batch.rows.schema()).unwrap();
-    KafkaWriter::open(&world.connection("default"), sink, &batch.rows.schema(), encoder, PATIENCE).unwrap()
+    KafkaWriter::open(&world.connection("default"), sink, &batch.rows.schema(), (encoder, None), PATIENCE)
+        .unwrap()
 }
 
 /// Writes all of a batch and waits until it is delivered; the rows that failed.
@@ -103,6 +104,33 @@ fn seen(world: &World, topic: &str, count: usize) -> Vec<Seen> {
     }
     assert_eq!(seen.len(), count);
     seen
+}
+
+#[test]
+fn keys_are_as_their_codec_encodes_them_and_a_row_fails_once() {
+    let world = World::with(&[("out", 1)]);
+    let batch = schema_and(vec![
+        ("k", Arc::new(Float64Array::from(vec![1.5, f64::NAN, f64::NAN, 2.5]))),
+        ("v", Arc::new(Float64Array::from(vec![1.0, 2.0, f64::NAN, f64::INFINITY]))),
+    ]);
+    let encoder = |column: &str| {
+        let encode = Encode { columns: Some(vec![column.into()]), ..Encode::plain(Codec::Json) };
+        Encoder::new(&encode, &batch.rows.schema()).unwrap()
+    };
+    let sink = KafkaSink { key: vec!["k".into()], ..sink("out") };
+    let encoders = (encoder("v"), Some(encoder("k")));
+    let connection = world.connection("default");
+    let mut writer = KafkaWriter::open(&connection, &sink, &batch.rows.schema(), encoders, PATIENCE).unwrap();
+    let mut errors: Vec<String> =
+        write(&mut writer, &batch).iter().map(|e| format!("{} {}", e.index, e.message)).collect();
+    errors.sort();
+    insta::assert_snapshot!(errors.join("\n"), @r"
+    1 key: k: JSON has no number for NaN
+    2 v: JSON has no number for NaN
+    3 v: JSON has no number for inf
+    ");
+    let seen = seen(&world, "out", 1);
+    assert_eq!(seen[0].key.as_deref(), Some(r#"{"k":1.5}"#));
 }
 
 #[test]
@@ -198,7 +226,8 @@ fn a_full_queue_takes_the_rest_later_and_no_row_twice() {
     let encoder = Encoder::new(&encode, &batch.rows.schema()).unwrap();
     let connection = small.get("default").unwrap();
     let mut writer =
-        KafkaWriter::open(&connection, &sink("out"), &batch.rows.schema(), encoder, PATIENCE).unwrap();
+        KafkaWriter::open(&connection, &sink("out"), &batch.rows.schema(), (encoder, None), PATIENCE)
+            .unwrap();
     world.broker.set_down(true);
     let mut errors = Vec::new();
     let mut from = 0;
@@ -239,7 +268,7 @@ fn many_writers_start_with_little_and_even_the_last_writes_the_largest_record() 
     let batch = schema_and(vec![("v", texts(&[Some(&largest)]))]);
     let open = || {
         let encoder = Encoder::new(&Encode::plain(Codec::Json), &batch.rows.schema()).unwrap();
-        KafkaWriter::open(&connection, &sink("out"), &batch.rows.schema(), encoder, PATIENCE)
+        KafkaWriter::open(&connection, &sink("out"), &batch.rows.schema(), (encoder, None), PATIENCE)
     };
     let mut writers: Vec<KafkaWriter> = (0..10).map(|_| open().unwrap()).collect();
     let last = writers.last_mut().unwrap();
@@ -261,7 +290,7 @@ fn an_unknown_topic_or_column_is_refused_at_the_start() {
     let refusal = |sink: &KafkaSink| {
         let encoder = Encoder::new(&Encode::plain(Codec::Json), &batch.rows.schema()).unwrap();
         let connection = world.connection("default");
-        match KafkaWriter::open(&connection, sink, &batch.rows.schema(), encoder, PATIENCE) {
+        match KafkaWriter::open(&connection, sink, &batch.rows.schema(), (encoder, None), PATIENCE) {
             Err(ConnectorError::Stop(reason)) => reason,
             _ => panic!("not refused"),
         }
