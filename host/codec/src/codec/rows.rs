@@ -11,11 +11,14 @@ use super::column::Struct;
 use super::problem::{Outcome, Problem, code};
 use crate::batch::RawRecords;
 
-/// Longest value of a record, in bytes.
+/// Longest value of a record that is taken apart, in bytes.
 pub(crate) const MAX_RECORD_BYTES: usize = 16 << 20;
 
 /// Reads one value. Implemented by every codec whose record is one row.
 pub(crate) trait ReadRecord {
+    /// Longest value that is read, in bytes.
+    const VALUE_MAX: usize = MAX_RECORD_BYTES;
+
     /// Appends exactly one row to `columns`, or fails: the caller then takes back what was appended.
     fn read(&mut self, value: &[u8], columns: &mut Struct) -> Outcome<()>;
 }
@@ -49,7 +52,7 @@ impl<R: ReadRecord> Rows<R> {
             let row = self.columns.len();
             let outcome = match raw.value(index) {
                 None => self.tombstone(),
-                Some(bytes) if bytes.len() > MAX_RECORD_BYTES => Err(too_long(bytes.len())),
+                Some(bytes) if bytes.len() > R::VALUE_MAX => Err(too_long(bytes.len(), R::VALUE_MAX)),
                 Some(bytes) => value(&mut self.reader, index, bytes)
                     .and_then(|bytes| self.reader.read(bytes, &mut self.columns)),
             };
@@ -100,6 +103,6 @@ pub(crate) fn no_value() -> Box<Problem> {
 }
 
 #[cold]
-pub(crate) fn too_long(bytes: usize) -> Box<Problem> {
-    Problem::new(code::TOO_LARGE, format!("{bytes} bytes; a record may have {MAX_RECORD_BYTES}: split it"))
+pub(crate) fn too_long(bytes: usize, most: usize) -> Box<Problem> {
+    Problem::new(code::TOO_LARGE, format!("{bytes} bytes; a record may have {most}: split it"))
 }

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Schema, SchemaRef};
 use super::chosen::Chosen;
 use super::column::{Column, Struct, type_name};
 use super::problem::{Outcome, Problem, code};
-use super::rows::ReadRecord;
+use super::rows::{MAX_RECORD_BYTES, ReadRecord, too_long};
 use super::{Codec, Encoded, json};
 
 /// Reads values as they are into the one column of a schema.
@@ -33,12 +33,16 @@ impl TextReader {
 }
 
 impl ReadRecord for TextReader {
+    /// Nothing is made of a value but a copy, so that one which is too large for another codec can be kept as it is.
+    const VALUE_MAX: usize = 1 << 30;
+
     #[inline]
     fn read(&mut self, value: &[u8], columns: &mut Struct) -> Outcome<()> {
         let field = &mut columns.fields[0];
         match &mut field.column {
             Column::Utf8(c) => c.push_text(value),
             Column::LargeUtf8(c) => c.push_text(value),
+            Column::Json(_) if value.len() > MAX_RECORD_BYTES => Err(too_long(value.len(), MAX_RECORD_BYTES)),
             Column::Json(c) => json::check(value, &mut self.scratch).and_then(|()| c.push(value)),
             Column::Binary(c) => c.push(value),
             Column::LargeBinary(c) => c.push(value),

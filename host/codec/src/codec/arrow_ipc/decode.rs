@@ -98,7 +98,7 @@ impl ArrowDecoder {
             let mut budget = Budget::new(left);
             let outcome = match raw.value(index) {
                 None => self.tombstone(),
-                Some(value) if value.len() > MAX_RECORD_BYTES => Err(too_long(value.len())),
+                Some(value) if value.len() > MAX_RECORD_BYTES => Err(too_long(value.len(), MAX_RECORD_BYTES)),
                 Some(value) => self.record(value, &mut budget),
             };
             match outcome {
