@@ -1,12 +1,11 @@
 //! `/v1/components`: upload, list, describe, download, remove.
 
-use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing};
 
 use super::app::{Admin, App, Caller, Deployer, Viewer};
-use super::input::Pending;
+use super::input::{Named, Pending};
 use super::refused::Refused;
 use super::request::BodyLimit;
 use crate::control::api::{ComponentInfo, Components, Problem, Pushed};
@@ -64,7 +63,7 @@ pub(super) async fn list(caller: Caller<Viewer>) -> Result<Json<Components>, Ref
     ))]
 pub(super) async fn show(
     caller: Caller<Viewer>,
-    Path(reference): Path<String>,
+    Named(reference): Named<String>,
 ) -> Result<Json<ComponentInfo>, Refused> {
     Ok(Json(caller.ask(move |host| host.component(&reference)).await?))
 }
@@ -78,7 +77,7 @@ pub(super) async fn show(
     ))]
 pub(super) async fn download(
     caller: Caller<Viewer>,
-    Path(reference): Path<String>,
+    Named(reference): Named<String>,
 ) -> Result<Response, Refused> {
     let bytes = caller.ask(move |host| host.component_bytes(&reference)).await?;
     Ok(([(header::CONTENT_TYPE, "application/wasm")], bytes).into_response())
@@ -94,7 +93,7 @@ pub(super) async fn download(
     ))]
 pub(super) async fn remove(
     caller: Caller<Admin>,
-    Path(reference): Path<String>,
+    Named(reference): Named<String>,
 ) -> Result<StatusCode, Refused> {
     caller.change(move |host| host.remove_component(&reference)).await?;
     Ok(StatusCode::NO_CONTENT)

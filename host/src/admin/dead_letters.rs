@@ -3,13 +3,12 @@
 
 #![allow(unused_qualifications, reason = "utoipa's macros make them")]
 
-use axum::extract::Path;
 use axum::{Json, Router, routing};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::app::{App, Caller, Deployer};
-use super::input::{Asked, Pending};
+use super::input::{Asked, Named, Pending};
 use super::refused::Refused;
 use crate::control::LetterQuery;
 use crate::control::api::{DeadLetterView, DeadLetters, Problem, ReplayRequest, Replayed};
@@ -50,7 +49,7 @@ pub(super) struct ListQuery {
     ))]
 pub(super) async fn list(
     caller: Caller<Deployer>,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
     Asked(query): Asked<ListQuery>,
 ) -> Result<Json<DeadLetters>, Refused> {
     let ListQuery { limit, step, code, replayed } = query;
@@ -67,7 +66,7 @@ pub(super) async fn list(
     ))]
 pub(super) async fn show(
     caller: Caller<Deployer>,
-    Path((name, id)): Path<(String, String)>,
+    Named((name, id)): Named<(String, String)>,
 ) -> Result<Json<DeadLetterView>, Refused> {
     Ok(Json(caller.ask(move |host| host.dead_letter(&name, &id)).await?))
 }
@@ -87,7 +86,7 @@ pub(super) async fn show(
     ))]
 pub(super) async fn replay(
     caller: Caller<Deployer>,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
     body: Pending,
 ) -> Result<Json<Replayed>, Refused> {
     let request = body.json::<ReplayRequest>().await?.unwrap_or_default();

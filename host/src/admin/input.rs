@@ -1,9 +1,9 @@
-//! What calls take: queries, JSON bodies, revisions. A mistake is a problem document that says what was expected.
+//! What calls take: names in the path, queries, JSON bodies, revisions. A mistake is a problem document that says what was expected.
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
@@ -29,6 +29,20 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Asked<T> {
             let cause = std::error::Error::source(&e).map_or_else(|| e.to_string(), ToString::to_string);
             Refused::bad_request("the query is not understood", cause)
         })
+    }
+}
+
+/// The names in the path of a request.
+pub(super) struct Named<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<App> for Named<T> {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Refused> {
+        let names = Path::<T>::from_request_parts(parts, app).await;
+        names
+            .map(|names| Named(names.0))
+            .map_err(|e| Refused::bad_request("the path is not understood", e.body_text()))
     }
 }
 

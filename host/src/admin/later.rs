@@ -1,9 +1,9 @@
 //! What the interface names and a later release brings: it answers 501 and says what comes.
 
-use axum::extract::Path;
 use axum::{Router, routing};
 
 use super::app::{Admin, App, Caller, Deployer, Viewer};
+use super::input::Named;
 use super::refused::Refused;
 use crate::control::api::Problem;
 
@@ -48,7 +48,7 @@ fn state() -> Refused {
 #[utoipa::path(post, path = "/v1/pipelines/{name}/savepoints", tag = "savepoints",
     params(("name" = String, Path, description = "The pipeline")),
     responses((status = 501, description = "Not in this release", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn create_savepoint(_caller: Caller<Deployer>, Path(_name): Path<String>) -> Refused {
+pub(super) async fn create_savepoint(_caller: Caller<Deployer>, Named(_name): Named<String>) -> Refused {
     savepoints()
 }
 
@@ -56,7 +56,7 @@ pub(super) async fn create_savepoint(_caller: Caller<Deployer>, Path(_name): Pat
 #[utoipa::path(get, path = "/v1/pipelines/{name}/savepoints", tag = "savepoints",
     params(("name" = String, Path, description = "The pipeline")),
     responses((status = 501, description = "Not in this release", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn list_savepoints(_caller: Caller<Viewer>, Path(_name): Path<String>) -> Refused {
+pub(super) async fn list_savepoints(_caller: Caller<Viewer>, Named(_name): Named<String>) -> Refused {
     savepoints()
 }
 
@@ -66,7 +66,7 @@ pub(super) async fn list_savepoints(_caller: Caller<Viewer>, Path(_name): Path<S
     responses((status = 501, description = "Not in this release", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn remove_savepoint(
     _caller: Caller<Admin>,
-    Path((_name, _id)): Path<(String, String)>,
+    Named((_name, _id)): Named<(String, String)>,
 ) -> Refused {
     savepoints()
 }
@@ -82,7 +82,7 @@ pub(super) async fn remove_savepoint(
     responses((status = 501, description = "Not in this release", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn query_state(
     _caller: Caller<Deployer>,
-    Path((_name, _step, _state)): Path<(String, String, String)>,
+    Named((_name, _step, _state)): Named<(String, String, String)>,
 ) -> Refused {
     state()
 }

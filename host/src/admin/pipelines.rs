@@ -2,7 +2,6 @@
 
 #![allow(unused_qualifications, reason = "utoipa's macros make them")]
 
-use axum::extract::Path;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router, routing};
@@ -10,7 +9,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::app::{Admin, App, Caller, Deployer, Viewer};
-use super::input::{Asked, Expected, Pending};
+use super::input::{Asked, Expected, Named, Pending};
 use super::refused::Refused;
 use super::request::BodyLimit;
 use crate::control::How;
@@ -100,7 +99,7 @@ fn tagged<T: IntoResponse>(status: StatusCode, revision: u64, body: T) -> Respon
     ))]
 pub(super) async fn apply(
     caller: Caller<Deployer>,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
     Asked(query): Asked<ApplyQuery>,
     body: Pending,
 ) -> Result<Response, Refused> {
@@ -141,7 +140,7 @@ pub(super) async fn list(caller: Caller<Viewer>) -> Result<Json<Pipelines>, Refu
         (status = 200, description = "The pipeline", body = PipelineStatus),
         (status = 404, description = "No such pipeline", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(super) async fn show(caller: Caller<Viewer>, Path(name): Path<String>) -> Result<Response, Refused> {
+pub(super) async fn show(caller: Caller<Viewer>, Named(name): Named<String>) -> Result<Response, Refused> {
     let status = caller.ask(move |host| host.pipeline(&name)).await?;
     Ok(tagged(StatusCode::OK, status.revision, Json(status)))
 }
@@ -155,7 +154,7 @@ pub(super) async fn show(caller: Caller<Viewer>, Path(name): Path<String>) -> Re
         (status = 204, description = "Removed"),
         (status = 404, description = "No such pipeline", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(super) async fn remove(caller: Caller<Admin>, Path(name): Path<String>) -> Result<StatusCode, Refused> {
+pub(super) async fn remove(caller: Caller<Admin>, Named(name): Named<String>) -> Result<StatusCode, Refused> {
     caller.change(move |host| host.remove_pipeline(&name)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -169,7 +168,7 @@ pub(super) async fn remove(caller: Caller<Admin>, Path(name): Path<String>) -> R
     ))]
 pub(super) async fn start(
     caller: Caller<Deployer>,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
 ) -> Result<Json<PipelineStatus>, Refused> {
     Ok(Json(caller.change(move |host| host.start_pipeline(&name)).await?))
 }
@@ -184,7 +183,7 @@ pub(super) async fn start(
     ))]
 pub(super) async fn stop(
     caller: Caller<Deployer>,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
     Asked(query): Asked<StopQuery>,
 ) -> Result<Json<PipelineStatus>, Refused> {
     if query.savepoint {
@@ -202,7 +201,7 @@ pub(super) async fn stop(
     ))]
 pub(super) async fn logs(
     caller: Caller<Viewer>,
-    Path(name): Path<String>,
+    Named(name): Named<String>,
     Asked(query): Asked<LimitQuery>,
 ) -> Result<Json<Logs>, Refused> {
     let lines = caller.ask(move |host| host.logs(&name, query.limit())).await?;

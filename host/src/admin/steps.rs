@@ -1,10 +1,9 @@
 //! `/v1/pipelines/{name}/steps/{step}`: exchanging the component of a step and going back.
 
-use axum::extract::Path;
 use axum::{Json, Router, routing};
 
 use super::app::{App, Caller, Deployer};
-use super::input::Pending;
+use super::input::{Named, Pending};
 use super::later;
 use super::refused::Refused;
 use crate::control::api::{Problem, RollbackRequest, SwapMode, SwapRequest, Swapped};
@@ -30,7 +29,7 @@ pub(super) fn routes() -> Router<App> {
     ))]
 pub(super) async fn swap(
     caller: Caller<Deployer>,
-    Path((name, step)): Path<(String, String)>,
+    Named((name, step)): Named<(String, String)>,
     body: Pending,
 ) -> Result<Json<Swapped>, Refused> {
     let Some(request) = body.json::<SwapRequest>().await? else {
@@ -56,7 +55,7 @@ pub(super) async fn swap(
     ))]
 pub(super) async fn rollback(
     caller: Caller<Deployer>,
-    Path((name, step)): Path<(String, String)>,
+    Named((name, step)): Named<(String, String)>,
     body: Pending,
 ) -> Result<Json<Swapped>, Refused> {
     let request = body.json::<RollbackRequest>().await?.unwrap_or_default();

@@ -277,6 +277,7 @@ fn every_mistake_is_a_problem_with_reasons() {
         call("dora", "POST", "/v1/pipelines/ticks/savepoints", &[], b""),
         call("dora", "POST", "/v1/pipelines/ticks/dead-letters/replay", &[], b""),
         call("dora", "GET", "/v1/pipelines/ticks/steps/score/state/totals?key=1", &[], b""),
+        call("dora", "GET", "/v1/pipelines/%ff%fe", &[], b""),
     ];
     insta::assert_snapshot!(lines.join("\n"), @r#"
     404 urn:sabot:not-found no such path: there is no `/v1/pipeline`; /openapi.json describes what there is
@@ -298,6 +299,7 @@ fn every_mistake_is_a_problem_with_reasons() {
     501 urn:sabot:not-in-release savepoints are not in this release: they come with state that is kept in checkpoints; a pipeline goes on from its committed offsets
     400 urn:sabot:bad-request it is not clear which letters are meant: expected one of {"ids": ["17"]}, {"step": "score"}, {"code": "trap"} (or both of these) and {"all": true}
     501 urn:sabot:not-in-release queries of state are not in this release: they come with keyed state; no step has state yet
+    400 urn:sabot:bad-request the path is not understood: Invalid URL: Invalid UTF-8 in `name`
     "#);
     // What the host itself refuses has the same shape.
     for (method, path, status) in [

@@ -251,6 +251,7 @@ fn walk_back<'a>(start: &'a Declared, left: &[&'a Declared]) -> Vec<&'a Declared
     }
 }
 
+/// What nobody reads, whole or a branch of it.
 fn unread(declared: &[Declared]) -> Vec<Warning> {
     let mut read: HashMap<&str, Vec<&str>> = HashMap::new();
     for port in declared.iter().flat_map(|item| &item.from) {
@@ -269,5 +270,19 @@ fn unread(declared: &[Declared]) -> Vec<Warning> {
         };
         Some(Warning { path: item.path.clone(), message: message.to_owned(), line: item.line })
     };
-    declared.iter().filter_map(warn).collect()
+    let branches = |item: &Declared| {
+        let (Ports::Route(branches), Some(ports)) = (&item.ports, read.get(item.name.as_str())) else {
+            return Vec::new();
+        };
+        // Of a route that is not read at all this has been said.
+        let some = ports.iter().any(|port| *port != PORT_ERRORS);
+        let unread = branches.iter().filter(|branch| some && !ports.contains(&branch.as_str()));
+        let warning = |branch: &String| Warning {
+            path: format!("{}.route.{branch}", item.path),
+            message: "nobody reads this branch: its rows are dropped".to_owned(),
+            line: item.line,
+        };
+        unread.map(warning).collect()
+    };
+    declared.iter().flat_map(|item| warn(item).into_iter().chain(branches(item))).collect()
 }

@@ -629,6 +629,7 @@ fn what_nobody_reads_is_a_warning() {
     insta::assert_snapshot!(warnings.join("\n"), @r"
     line 4: steps.a: nobody reads this step: its rows are dropped
     line 4: steps.b: nobody reads this step, only its errors: its rows are dropped
+    line 4: steps.r.route.z: nobody reads this branch: its rows are dropped
     ");
 }
 
