@@ -21,7 +21,8 @@ pub(super) fn make_folder(path: &Path) -> Result<(), CatalogError> {
     builder.create(path).map_err(|e| io_error("create", path, e))
 }
 
-/// Writes `bytes` to `path`. After `Ok` they survive a loss of power; after an error the file is as before.
+/// Writes `bytes` to `path`. After `Ok` they survive a loss of power; after an error the file is as before, or new where
+/// only the folder could not be synced.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), CatalogError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let attempt = || -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! The outside world: where records come from and where they go. A reader reads one partition, a writer
 //! writes for one task, a group says which partitions are ours. Knows nothing of operators, plans or the
-//! runtime; everything here is bounded and gives up its thread within the wait it was asked for.
+//! runtime; everything here is bounded and gives up its thread within the wait it was asked for, but for what a disk
+//! needs to sync, and a broker that is asked about a gap (2 s) or to commit (10 s).
 
 pub mod blackhole;
 pub mod dead_letter;
