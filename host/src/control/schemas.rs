@@ -242,8 +242,13 @@ impl Asking<'_> {
         }
         let mut pins = Pins::new();
         for (name, at, registry, mut pin) in wanted {
-            let registered =
-                if rehearse { Ok(self.recall(&name, &mut pin)) } else { self.register(registry, &mut pin) };
+            let registered = match rehearse {
+                true => {
+                    self.recall(&name, &mut pin);
+                    Ok(())
+                }
+                false => self.register(registry, &mut pin),
+            };
             match registered {
                 Ok(()) => _ = pins.insert(name, pin),
                 Err(reason) => reasons.push(Reason::at(format!("{at}.registry"), reason)),

@@ -159,10 +159,13 @@ fn append<'a, B: Iterator<Item = &'a Buffer>>(
                 other => rows * width(other)?,
             };
             let values = first.get(..needed)?;
-            (0..rows).try_for_each(|row| match validity >> row & 1 {
-                0 => Some(column.push_null()),
-                _ => value(column, values, row),
-            })
+            for row in 0..rows {
+                match validity >> row & 1 {
+                    0 => column.push_null(),
+                    _ => value(column, values, row)?,
+                }
+            }
+            Some(())
         }
     }
 }
