@@ -21,6 +21,9 @@
 //! Unions, dictionary deltas, tensors and big-endian streams are refused.
 //!
 //! A row becomes a stream of one row: records are keyed, placed and refused by row.
+//!
+//! Records of a few rows of plain columns take short ways: `flat` appends their values to the columns where all is as
+//! expected, `template` sends a row as the stream before with other values. What they do not take, the long ways do.
 
 mod array;
 mod buffers;
