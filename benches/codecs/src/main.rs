@@ -2,7 +2,7 @@
 //!
 //! Batches of 8,192 records, a flat one of about 200 bytes of JSON and a nested one of about 2 kB, both ways. Each
 //! contestant runs in each round. Allocations are counted once buffers have their size; a batch that is decoded
-//! is made of new buffers, so there are some a batch and none a record.
+//! is made of new buffers, so there are some a batch and none a record. Words choose who takes part: `flat json decode`.
 
 mod allocations;
 mod contest;
@@ -28,10 +28,14 @@ fn main() -> Result<(), Failed> {
     let rounds: usize = std::env::var("ROUNDS").ok().map_or(Ok(15), |rounds| rounds.parse())?;
     let mut contestants = enter::<Flat>()?;
     contestants.extend(enter::<Nested>()?);
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    contestants.retain(|c| words.iter().all(|word| [c.shape, c.codec, c.way, c.by].contains(&word.as_str())));
     let results = contest::hold(&mut contestants, rounds);
     let all: Vec<(&Contestant, &Measured)> = contestants.iter().zip(&results).collect();
     print_table(&all);
-    print_figures(&all);
+    if words.is_empty() {
+        print_figures(&all);
+    }
     Ok(())
 }
 

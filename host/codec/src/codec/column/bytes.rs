@@ -11,6 +11,9 @@ use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 
 use crate::codec::problem::{Outcome, Problem, code};
 
+/// Bytes of room beyond what the last batch took, at most.
+const SPARE: usize = 4096;
+
 /// The column is full: its offsets cannot count further. A batch holds less than 2 GiB of a string column.
 #[derive(Debug)]
 pub(crate) struct Full;
@@ -65,7 +68,7 @@ impl<O: OffsetSizeTrait> Bytes<O> {
     }
 
     /// What was appended to [`data`](Self::data) since the last value becomes a value.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end_value(&mut self) -> Result<(), Full> {
         let end = O::from_usize(self.data.len()).ok_or(Full)?;
         self.offsets.push(end);
@@ -94,8 +97,10 @@ impl<O: OffsetSizeTrait> Bytes<O> {
         let mut fresh = Vec::with_capacity(self.offsets.len());
         fresh.push(O::zero());
         let offsets = std::mem::replace(&mut self.offsets, fresh);
+        // Room for as much and a little more: who appends may ask for more than it takes in the end.
         let len = self.data.len();
-        let data = std::mem::replace(&mut self.data, Vec::with_capacity(len));
+        let room = len + len / 16 + len.min(SPARE);
+        let data = std::mem::replace(&mut self.data, Vec::with_capacity(room));
         let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
         let (data, nulls) = (Buffer::from_vec(data), self.nulls.finish());
         if self.utf8 {

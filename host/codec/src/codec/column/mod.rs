@@ -181,6 +181,7 @@ impl Default for Booleans {
 }
 
 impl Booleans {
+    #[inline(always)]
     pub(crate) fn push(&mut self, value: bool) {
         self.values.append(value);
         self.nulls.append_non_null();

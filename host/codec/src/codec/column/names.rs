@@ -14,7 +14,8 @@ const UNKNOWN_LEN_MAX: usize = 64;
 /// Bytes compared at once.
 const HEAD: usize = 16;
 
-/// A name that is known to occur.
+/// A name that is known to occur. Of a size by which one is found with a shift.
+#[repr(align(128))]
 struct Slot {
     name: Box<[u8]>,
     /// The first bytes of the name as a number, and which bits of a number it takes.
@@ -22,6 +23,11 @@ struct Slot {
     mask: u128,
     /// Whether the name may be compared with raw text: it has no character that formats escape.
     plain: bool,
+    /// The name as JSON has it in most texts, `,"name":`, which bits of two numbers it takes, and its length; 0 where it is
+    /// more than is compared at once.
+    key: [u64; 2],
+    key_mask: [u64; 2],
+    key_len: usize,
     field: Option<u32>,
     /// The name that came after this one last time.
     next: u32,
@@ -34,8 +40,20 @@ impl Slot {
         head[..taken].copy_from_slice(&name[..taken]);
         let mut mask = [0; HEAD];
         mask[..taken].fill(0xff);
+        let plain = !name.iter().any(|&b| b == b'"' || b == b'\\' || b < 0x20);
+        let (mut key, mut key_mask, mut key_len) = ([0; HEAD], [0; HEAD], 0);
+        if plain && name.len() + 4 <= HEAD {
+            key_len = name.len() + 4;
+            key[..2].copy_from_slice(b",\"");
+            key[2..name.len() + 2].copy_from_slice(name);
+            key[key_len - 2..key_len].copy_from_slice(b"\":");
+            key_mask[..key_len].fill(0xff);
+        }
         Slot {
-            plain: !name.iter().any(|&b| b == b'"' || b == b'\\' || b < 0x20),
+            plain,
+            key: halves(key),
+            key_mask: halves(key_mask),
+            key_len,
             name: name.into(),
             head: u128::from_le_bytes(head),
             mask: u128::from_le_bytes(mask),
@@ -52,6 +70,11 @@ impl Slot {
         }
         self.name.len() <= HEAD || text[HEAD..].starts_with(&self.name[HEAD..])
     }
+}
+
+fn halves(bytes: [u8; HEAD]) -> [u64; 2] {
+    let whole = u128::from_le_bytes(bytes);
+    [whole as u64, (whole >> 64) as u64]
 }
 
 /// The names of one kind of object.
@@ -92,6 +115,17 @@ impl Names {
             }
         }
         None
+    }
+
+    /// As [`predict`](Self::predict), for the most common text of all: `text` begins with a comma, the name that came last
+    /// time in quotes, and a colon. Gives the name and the length of all that.
+    #[inline(always)]
+    pub(crate) fn predict_key(&self, previous: u32, text: &[u8]) -> Option<(u32, usize)> {
+        let expected = self.slots[previous as usize].next;
+        let slot = &self.slots[expected as usize];
+        let text = halves(*text.first_chunk()?);
+        let differ = |half: usize| (text[half] ^ slot.key[half]) & slot.key_mask[half];
+        ((differ(0) | differ(1)) == 0 && slot.key_len > 0).then_some((expected, slot.key_len))
     }
 
     /// As [`predict`](Self::predict), for formats that say how long a name is: it is the first `len` bytes of `text`.
@@ -151,6 +185,24 @@ mod tests {
         assert_eq!(names.predict(START, b"other\":1", b'"'), Some((other, 5)));
         let id = names.find(other, b"id");
         assert_eq!((names.field(id), predicted(&names, other, "id\":")), (Some(0), Some(0)));
+    }
+
+    #[test]
+    fn a_key_is_predicted_whole_where_it_is_short_and_stands_alone() {
+        let names = Names::new(["id", "twelve_chars", "thirteen_long", "a\"b", ""].into_iter()).unwrap();
+        let predicted = |previous, text: &str| names.predict_key(previous, text.as_bytes());
+        assert_eq!(predicted(START, ",\"id\":1234567890}"), Some((1, 6)));
+        assert_eq!(predicted(START, ",\"id\" :1234567890}"), None);
+        assert_eq!(
+            predicted(START, ",\"id\":1}"),
+            None,
+            "near the end of the text it is looked at byte by byte"
+        );
+        assert_eq!(predicted(1, ",\"twelve_chars\":1"), Some((2, 16)));
+        assert_eq!(predicted(2, ",\"thirteen_long\":1"), None);
+        assert_eq!(predicted(3, ",\"a\"b\":1234567890"), None);
+        assert_eq!(predicted(4, ",\"\":12345678901234"), Some((5, 4)));
+        assert_eq!(predicted(5, &"\0".repeat(20)), None, "nothing follows the last name but the first");
     }
 
     #[test]

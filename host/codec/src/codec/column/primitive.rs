@@ -22,7 +22,7 @@ impl<T: ArrowNativeType> Primitive<T> {
         &self.data_type
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, value: T) {
         self.values.push(value);
         self.nulls.append_non_null();

@@ -13,12 +13,15 @@ impl Cursor<'_> {
     pub(super) fn object(&mut self, into: &mut Struct) -> Outcome<()> {
         self.at += 1;
         let (row, begun) = (into.len(), into.begin());
-        let (mut previous, mut filled) = (START, 0);
-        let mut more = self.next_token() != b'}';
-        self.at += usize::from(!more);
-        while more {
-            let name = self.name(into, previous)?;
-            previous = name;
+        let mut filled = 0;
+        let mut key = match self.next_token() {
+            b'}' => {
+                self.at += 1;
+                None
+            }
+            _ => Some(self.name(into, START)?),
+        };
+        while let Some(name) = key {
             match into.names.field(name) {
                 Some(index) => {
                     let field = &mut into.fields[index];
@@ -35,13 +38,27 @@ impl Cursor<'_> {
                 }
                 None => self.skip()?,
             }
-            more = self.another(b'}')?;
+            key = self.next_name(into, name)?;
         }
         if filled < into.fields.len() {
             into.fill_missing(begun)?;
         }
         into.end_value();
         Ok(())
+    }
+
+    /// After an entry: reads the comma, the key and the colon of the next one, or the end of the object.
+    #[inline(always)]
+    fn next_name(&mut self, of: &mut Struct, previous: u32) -> Outcome<Option<u32>> {
+        let text = self.text.get(self.at..).unwrap_or_default();
+        if let Some((name, len)) = of.names.predict_key(previous, text) {
+            self.at += len;
+            return Ok(Some(name));
+        }
+        match self.another(b'}')? {
+            true => self.name(of, previous).map(Some),
+            false => Ok(None),
+        }
     }
 
     /// Reads a key and its colon; gives the name, as [`Struct::names`] knows it.

@@ -68,6 +68,18 @@ impl<'a> Cursor<'a> {
         })
     }
 
+    /// The number here, if it is nothing but a few digits, as most are: they are skipped. Otherwise it is not known where
+    /// this stands then.
+    #[inline(always)]
+    pub(super) fn short_integer(&mut self) -> Option<u64> {
+        let (first, begin) = (self.peek(), self.at);
+        let value = self.digits(0);
+        let digits = self.at - begin;
+        let more = matches!(self.peek(), b'.' | b'e' | b'E');
+        let plain = (1..MANTISSA_DIGITS).contains(&digits) && (first != b'0' || digits == 1);
+        (plain && !more).then_some(value)
+    }
+
     /// Appends the digits here to `value`; wraps when there are too many.
     #[inline(always)]
     fn digits(&mut self, mut value: u64) -> u64 {

@@ -54,6 +54,11 @@ pub(super) fn chunk_at(text: &[u8], at: usize) -> [u8; CHUNK] {
 
 #[inline(never)]
 fn tail(text: &[u8], at: usize) -> [u8; CHUNK] {
+    if let Some(last) = text.last_chunk::<CHUNK>() {
+        // What lies before `at` is shifted out, from the low end.
+        let before = CHUNK - text.len().saturating_sub(at);
+        return u128::from_le_bytes(*last).checked_shr(8 * before as u32).unwrap_or(0).to_le_bytes();
+    }
     let mut chunk = [0; CHUNK];
     let rest = text.get(at..).unwrap_or_default();
     chunk[..rest.len()].copy_from_slice(rest);
@@ -74,5 +79,13 @@ mod tests {
         }
         assert_eq!(chunk_at(b"abc", 1)[..3], *b"bc\0");
         assert_eq!(chunk_at(b"abc", 9), [0; CHUNK]);
+        let text: [u8; 20] = std::array::from_fn(|i| i as u8 + 1);
+        for at in 0..25 {
+            let mut expected = [0; CHUNK];
+            let rest = text.get(at..).unwrap_or_default();
+            let taken = rest.len().min(CHUNK);
+            expected[..taken].copy_from_slice(&rest[..taken]);
+            assert_eq!(chunk_at(&text, at), expected, "at {at}");
+        }
     }
 }

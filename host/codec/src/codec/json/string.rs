@@ -1,8 +1,6 @@
 //! Strings: copied as they are read, sixteen bytes at a time, until a quote; escapes and text beyond ASCII
 //! leave the fast path. Knows nothing of columns.
 
-use std::mem::MaybeUninit;
-
 use super::cursor::Cursor;
 use super::scan::{CHUNK, chunk_at, look};
 use crate::codec::problem::{Outcome, Problem, code};
@@ -14,14 +12,22 @@ impl Cursor<'_> {
     pub(crate) fn string(&mut self, out: &mut Vec<u8>) -> Outcome<()> {
         debug_assert_eq!(self.peek(), b'"');
         self.at += 1;
-        let rest = self.text.get(self.at..).unwrap_or_default();
         let begin = out.len();
+        let rest = self.text.get(self.at..).unwrap_or_default();
         out.reserve(rest.len() + CHUNK);
-        let room = out.spare_capacity_mut();
+        let (rooms, _) = out.spare_capacity_mut().as_chunks_mut::<CHUNK>();
+        let (chunks, _) = rest.as_chunks::<CHUNK>();
         let (mut len, mut high) = (0, 0);
+        let mut rooms = rooms.iter_mut();
+        let mut chunks = chunks.iter();
         loop {
-            let chunk = chunk_at(rest, len);
-            copy(&chunk, &mut room[len..len + CHUNK]);
+            let chunk = match chunks.next() {
+                Some(chunk) => *chunk,
+                None => chunk_at(self.text, self.at + len),
+            };
+            // There is room for every chunk of the rest and one more, and behind the rest are zeros, which stop.
+            let Some(room) = rooms.next() else { break };
+            room.write_copy_of_slice(&chunk);
             let seen = look(&chunk);
             if seen.stops != 0 {
                 let plain = seen.stops.trailing_zeros();
@@ -32,11 +38,10 @@ impl Cursor<'_> {
             high |= seen.high;
             len += CHUNK;
         }
-        let stop = rest.get(len).copied();
         // SAFETY: `len` bytes of the spare room were written just now, chunk after chunk without a gap.
         unsafe { out.set_len(begin + len) };
         self.at += len;
-        if stop == Some(b'"') {
+        if self.text.get(self.at) == Some(&b'"') {
             self.at += 1;
         } else {
             self.rest_of_string(out)?;
@@ -134,9 +139,4 @@ impl Cursor<'_> {
             }
         }
     }
-}
-
-#[inline(always)]
-fn copy(chunk: &[u8; CHUNK], room: &mut [MaybeUninit<u8>]) {
-    room[..CHUNK].write_copy_of_slice(chunk);
 }

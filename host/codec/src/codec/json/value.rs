@@ -146,7 +146,16 @@ impl Cursor<'_> {
     }
 
     #[inline]
-    fn integer<T: ArrowNativeType + TryFrom<i128>>(&mut self, into: &mut Primitive<T>) -> Outcome<()> {
+    fn integer<T: ArrowNativeType + TryFrom<i128> + TryFrom<u64>>(
+        &mut self,
+        into: &mut Primitive<T>,
+    ) -> Outcome<()> {
+        let begin = self.at;
+        if let Some(value) = self.short_integer().and_then(|value| T::try_from(value).ok()) {
+            into.push(value);
+            return Ok(());
+        }
+        self.at = begin;
         self.number_into(into, |n| n.integer())
     }
 
