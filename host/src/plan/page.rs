@@ -7,14 +7,24 @@ use crate::spec::{self, Format};
 const PAGES: [&str; 2] =
     [include_str!("../../../docs/pipeline.md"), include_str!("../../../docs/dead-letters.md")];
 
+/// What is not of pipelines on these (text that codecs take and say, the host's config) is left out.
+const CODECS: [(&str, &str); 8] = [
+    ("arrow", include_str!("../../../docs/codecs/arrow.md")),
+    ("avro", include_str!("../../../docs/codecs/avro.md")),
+    ("json", include_str!("../../../docs/codecs/json.md")),
+    ("json_schema", include_str!("../../../docs/codecs/json-schema.md")),
+    ("msgpack", include_str!("../../../docs/codecs/msgpack.md")),
+    ("protobuf", include_str!("../../../docs/codecs/protobuf.md")),
+    ("string", include_str!("../../../docs/codecs/string-bytes.md")),
+    ("registry: default", include_str!("../../../docs/codecs/registry.md")),
+];
+
 /// A fenced block: what follows the fence, and its text.
-fn blocks() -> Vec<(&'static str, &'static str)> {
+fn blocks(page: &str) -> Vec<(&str, &str)> {
     let mut blocks = Vec::new();
-    for page in PAGES {
-        let mut parts = page.split("```");
-        while let (Some(_), Some(block)) = (parts.next(), parts.next()) {
-            blocks.push(block.split_once('\n').unwrap());
-        }
+    let mut parts = page.split("```");
+    while let (Some(_), Some(block)) = (parts.next(), parts.next()) {
+        blocks.push(block.split_once('\n').unwrap());
     }
     blocks
 }
@@ -57,7 +67,7 @@ fn errors(text: &str) -> String {
 
 #[test]
 fn every_example_is_as_its_page_says() {
-    let mut blocks = blocks().into_iter();
+    let mut blocks = PAGES.into_iter().flat_map(blocks);
     let mut seen = 0;
     while let Some((kind, text)) = blocks.next() {
         seen += 1;
@@ -78,4 +88,20 @@ fn every_example_is_as_its_page_says() {
         assert_eq!((kind, printed), ("text", shown.as_str()), "what is printed below\n{text}");
     }
     assert!(seen >= 10, "{seen} blocks were found");
+}
+
+#[test]
+fn every_codec_has_a_page_whose_pipelines_are_taken() {
+    for (codec, page) in CODECS {
+        let mut seen = 0;
+        for (kind, text) in blocks(page) {
+            if matches!(kind, "text" | "yaml host") {
+                continue;
+            }
+            let whole = if kind == "yaml pipeline" { text.to_owned() } else { whole(kind, text) };
+            assert_eq!(errors(&whole), "", "in\n{whole}");
+            seen += usize::from(text.contains(codec));
+        }
+        assert!(seen > 0, "no pipeline on the page of {codec}");
+    }
 }
