@@ -2,6 +2,7 @@
 //! not there. Knows nothing of values and columns.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jsonschema::{Draft, Registry, Retrieve, Uri};
 use serde_json::Value;
@@ -10,6 +11,9 @@ use crate::codec::registered::{RegisteredSchema, SchemaKind};
 
 /// The base of references of a schema that has none of its own.
 const BASE: &str = "registry:///";
+/// How often a schema may be asked for under one name or another, for each that is referred to. One with a relative
+/// `$id` that refers to itself has another name each time.
+const NAMES: usize = 8;
 
 /// A schema with what it refers to.
 pub(super) struct Document {
@@ -17,7 +21,7 @@ pub(super) struct Document {
     pub(super) root: Value,
     /// The draft it is written in: draft-07 where it does not say, as schema registries take it.
     pub(super) draft: Draft,
-    others: Others,
+    others: Arc<Vec<Other>>,
 }
 
 impl Document {
@@ -33,12 +37,15 @@ impl Document {
         };
         let mut others = Vec::new();
         collect(schema, &mut others)?;
-        Ok(Document { root, draft, others: Others(Arc::new(others)) })
+        Ok(Document { root, draft, others: Arc::new(others) })
     }
 
     /// What the schema refers to.
     pub(super) fn others(&self) -> Others {
-        self.others.clone()
+        Others {
+            known: Arc::clone(&self.others),
+            left: Arc::new(AtomicUsize::new(NAMES * self.others.len())),
+        }
     }
 
     /// What references at the root are relative to.
@@ -98,15 +105,32 @@ impl Other {
 
 /// Gives the documents that a schema refers to, by name, by `$id`, or by the name at the end of a URI.
 #[derive(Clone)]
-pub(super) struct Others(Arc<Vec<Other>>);
+pub(super) struct Others {
+    known: Arc<Vec<Other>>,
+    /// How often they may still be asked for.
+    left: Arc<AtomicUsize>,
+}
+
+impl Others {
+    fn take_one(&self) -> bool {
+        let one_less = |left: usize| left.checked_sub(1);
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
+    }
+}
 
 impl Retrieve for Others {
     fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
         let uri = uri.as_str().trim_end_matches('#');
-        let exact = self.0.iter().find(|other| other.name == uri || other.id() == Some(uri));
-        let longest = || self.0.iter().filter(|other| other.ends(uri)).max_by_key(|other| other.name.len());
+        let exact = self.known.iter().find(|other| other.name == uri || other.id() == Some(uri));
+        let longest =
+            || self.known.iter().filter(|other| other.ends(uri)).max_by_key(|other| other.name.len());
         match exact.or_else(longest) {
-            Some(other) => Ok(other.value.clone()),
+            Some(other) if self.take_one() => Ok(other.value.clone()),
+            Some(other) => Err(format!(
+                "{} is referred to under ever new names: make its `$id`, or that of who refers to it, absolute",
+                other.name
+            )
+            .into()),
             None => Err(format!("there is no reference {}", uri.strip_prefix(BASE).unwrap_or(uri)).into()),
         }
     }

@@ -285,6 +285,18 @@ fn a_reference_has_the_name_that_the_schema_uses_whatever_its_base() {
 }
 
 #[test]
+fn a_schema_that_leads_to_itself_under_ever_new_names_is_refused() {
+    // Each time the base is a longer one: registry:///x/a, registry:///x/x/a, …
+    let text = r#"{"$id":"x/y","type":"object","properties":{"a":{"$ref":"a"}}}"#;
+    let mut schema = registered(text);
+    schema.references.push(("a".into(), Arc::new(registered(text))));
+    insta::assert_snapshot!(columns(&schema).unwrap_err(), @"the schema cannot be used: Resource 'registry:///x/x/x/x/x/x/x/x/x/a' is not present in a registry and retrieving it failed: a is referred to under ever new names: make its `$id`, or that of who refers to it, absolute");
+    let columns = Arc::new(Schema::new(vec![Field::new("a", DataType::Utf8, true)]));
+    let decode = Decode { reader: Some(Arc::new(schema)), ..Decode::plain(Codec::JsonSchema, columns) };
+    insta::assert_snapshot!(Decoder::new(&decode, &Default::default()).err().unwrap(), @"the schema cannot be used: Resource 'registry:///x/x/x/x/x/x/x/x/x/a' is not present in a registry and retrieving it failed: a is referred to under ever new names: make its `$id`, or that of who refers to it, absolute");
+}
+
+#[test]
 fn what_gives_no_columns_is_said() {
     let mut twice = registered("{}");
     for text in ["true", "false"] {
