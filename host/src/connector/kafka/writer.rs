@@ -35,6 +35,7 @@ pub struct KafkaWriter {
     /// The batch that the queue had no room for, encoded already.
     rest: Option<Parts>,
     spare: Encoded,
+    spare_keys: Encoded,
     /// Of values that were taken.
     bytes: usize,
     refused: Vec<(usize, i32)>,
@@ -92,6 +93,7 @@ impl KafkaWriter {
             tombstone,
             rest: None,
             spare: Encoded::default(),
+            spare_keys: Encoded::default(),
             bytes: 0,
             refused: Vec::new(),
         })
@@ -111,7 +113,7 @@ impl KafkaWriter {
         let key = match &mut self.key_encoder {
             None => Cells::key(rows, &self.key)?,
             Some(encoder) => {
-                let mut keys = Encoded::default();
+                let mut keys = std::mem::take(&mut self.spare_keys);
                 encoder.encode(rows, &mut keys);
                 // A row fails once.
                 let errors = keys.errors.drain(..).filter(|e| failed.binary_search(&e.index).is_err());
@@ -296,6 +298,9 @@ impl Writer for KafkaWriter {
                 Sent::All => {
                     self.bytes += parts.values.bytes.len();
                     self.spare = std::mem::take(&mut parts.values);
+                    if let Cells::Encoded(keys) = parts.key {
+                        self.spare_keys = keys;
+                    }
                     return Ok(Written::Taken);
                 }
                 Sent::Full(row) => from = row,

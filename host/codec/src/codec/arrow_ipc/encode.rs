@@ -31,7 +31,7 @@ pub struct ArrowEncoder {
     head: Vec<u8>,
     options: IpcWriteOptions,
     context: IpcWriteContext,
-    /// For plain columns: a row takes a fifth of the time.
+    /// The short way of plain columns.
     pub(super) template: Option<Template>,
 }
 

@@ -21,7 +21,7 @@ pub(super) struct Flat {
 impl Flat {
     /// Rows of these columns, if all of them are plain.
     pub(super) fn new(schema: &Schema) -> Option<Flat> {
-        if schema.fields().is_empty() || !schema.fields().iter().all(|field| is_plain(field.data_type())) {
+        if !are_plain(schema) {
             return None;
         }
         Some(Flat { columns: Struct::new(schema.fields(), 0).ok()? })
@@ -83,8 +83,13 @@ impl Flat {
     }
 }
 
+/// Whether there are columns, and all of them are plain.
+pub(super) fn are_plain(schema: &Schema) -> bool {
+    !schema.fields().is_empty() && schema.fields().iter().all(|field| is_plain(field.data_type()))
+}
+
 /// Whether values of a type lie in one buffer, or in two with their offsets.
-pub(super) fn is_plain(data_type: &DataType) -> bool {
+fn is_plain(data_type: &DataType) -> bool {
     use DataType::*;
     let bytes = matches!(data_type, Boolean | Utf8 | LargeUtf8 | Binary | LargeBinary | FixedSizeBinary(_));
     bytes || width(data_type).is_some()

@@ -6,7 +6,7 @@ use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Schema};
 
 use super::ALIGNMENT;
-use super::flat::is_plain;
+use super::flat::are_plain;
 use super::message::Messages;
 
 /// A column's length and nulls, and a buffer's offset and length, in metadata: two numbers of 64 bits.
@@ -25,7 +25,7 @@ pub(super) struct Template {
 impl Template {
     /// Of a stream of one row of these columns; `None` where they are not all plain.
     pub(super) fn new(schema: &Schema, stream: &[u8]) -> Option<Template> {
-        if schema.fields().is_empty() || !schema.fields().iter().all(|field| is_plain(field.data_type())) {
+        if !are_plain(schema) {
             return None;
         }
         let mut messages = Messages::of(stream);
