@@ -380,15 +380,14 @@ pub fn check_codecs(pipeline: &Pipeline, schemas: &Schemas, registries: &Registr
         let refused = Decoder::new(source.decoder.as_ref()?, registries).err()?;
         Some(Reason::at(format!("sources.{}.decode", source.name), refused))
     });
-    let sinks = pipeline.sinks.iter().filter_map(|sink| {
-        let refused = Encoder::new(sink.encoder.as_ref()?, schemas.input(&sink.name)?).err()?;
-        Some(Reason::at(format!("sinks.{}.encode", sink.name), refused))
+    let sinks = pipeline.sinks.iter().flat_map(|sink| {
+        let encoders = [(&sink.encoder, ""), (&sink.key_encoder, ".key")];
+        encoders.into_iter().filter_map(|(encoder, suffix)| {
+            let refused = Encoder::new(encoder.as_ref()?, schemas.input(&sink.name)?).err()?;
+            Some(Reason::at(format!("sinks.{}.encode{suffix}", sink.name), refused))
+        })
     });
-    let keys = pipeline.sinks.iter().filter_map(|sink| {
-        let refused = Encoder::new(sink.key_encoder.as_ref()?, schemas.input(&sink.name)?).err()?;
-        Some(Reason::at(format!("sinks.{}.encode.key", sink.name), refused))
-    });
-    sources.chain(sinks).chain(keys).collect()
+    sources.chain(sinks).collect()
 }
 
 /// Columns for people.

@@ -130,8 +130,7 @@ impl ArrowDecoder {
     /// The rows that were read so since the last call.
     fn take_flat(&mut self) -> Option<RecordBatch> {
         let (columns, rows) = self.flat.as_mut()?.take()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(rows));
-        let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options);
+        let rows = batch(&self.schema, columns, rows);
         Some(rows.expect("every column has one value of its type for each row, null only where it may be"))
     }
 
