@@ -22,6 +22,29 @@ pub fn path(test: &str, name: &str) -> Option<PathBuf> {
     found
 }
 
+/// The files of all built components that have fixtures.
+pub fn with_fixtures() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let mut found = Vec::new();
+    ["tests", "examples", "guests"].iter().for_each(|folder| built_below(&root.join(folder), 4, &mut found));
+    found.sort();
+    found
+}
+
+fn built_below(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+    if folder.join("component.toml").is_file() && folder.join("tests").is_dir() {
+        let built = entries(&folder.join("build"));
+        found.extend(built.into_iter().filter(|path| path.extension().is_some_and(|end| end == "wasm")));
+    } else if depth > 0 {
+        let folders = entries(folder).into_iter().filter(|path| path.is_dir());
+        folders.for_each(|path| built_below(&path, depth - 1, found));
+    }
+}
+
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
 fn find(file: &str) -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
     ["tests", "examples", "guests", "benches"].iter().find_map(|folder| below(&root.join(folder), file, 4))
@@ -33,6 +56,9 @@ fn below(folder: &Path, file: &str, depth: usize) -> Option<PathBuf> {
     if built.is_file() {
         return Some(built);
     }
-    let folders = folder.read_dir().ok()?.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
-    if depth == 0 { None } else { folders.filter_map(|path| below(&path, file, depth - 1)).next() }
+    if depth == 0 {
+        return None;
+    }
+    let folders = entries(folder).into_iter().filter(|path| path.is_dir());
+    folders.filter_map(|path| below(&path, file, depth - 1)).next()
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask guests`: builds every guest component with `sabot build`.
 //!
-//! A guest is a folder under examples, guests or tests with a `component.toml`. How a guest of a language is
+//! Also what `cargo xtask test` does with the templates of `sabot new`. A guest is a folder under examples, guests or tests with a `component.toml`. How a guest of a language is
 //! built is known to `sabot build` alone; this command finds the guests, provides the toolchains and says
 //! which guests were skipped.
 
@@ -56,7 +56,7 @@ pub fn build(roots: &[&str]) -> Result {
             continue;
         }
         let started = Instant::now();
-        process::run(sabot_build()?.arg(&guest.folder))?;
+        process::run(sabot()?.arg("build").arg(&guest.folder))?;
         eprintln!("    {name} ({}): {}", guest.language, seconds(started.elapsed()));
         built += 1;
     }
@@ -64,15 +64,45 @@ pub fn build(roots: &[&str]) -> Result {
     Ok(())
 }
 
-/// `sabot build` with the toolchains that setup provides.
-fn sabot_build() -> Result<Command> {
+/// Worlds of the templates, by language.
+const TEMPLATES: [(&str, &[&str]); 3] = [
+    ("rust", &["filter", "map", "flat-map", "scalar", "aggregate", "agent"]),
+    ("c", &["filter", "map"]),
+    ("python", &["filter", "map"]),
+];
+
+/// Makes a component of every template, builds it and runs its fixtures, as its user would: needs the host's program.
+pub fn try_templates() -> Result {
+    let place = paths::target().join("templates");
+    if place.exists() {
+        doing("remove the last run's components", std::fs::remove_dir_all(&place))?;
+    }
+    doing("make a folder for new components", std::fs::create_dir_all(&place))?;
+    for (language, worlds) in TEMPLATES {
+        if missing_toolchain(language).is_some() {
+            eprintln!("    {language}: skipped, as its guests were");
+            continue;
+        }
+        for world in worlds {
+            let started = Instant::now();
+            let name = format!("new-{language}-{world}");
+            let new = ["new", &name, "--lang", language, "--world", world];
+            process::run(sabot()?.args(new).current_dir(&place))?;
+            process::run(sabot()?.args(["test", &name]).current_dir(&place))?;
+            eprintln!("    {name}: {}", seconds(started.elapsed()));
+        }
+    }
+    Ok(())
+}
+
+/// `sabot` with the toolchains that setup provides.
+fn sabot() -> Result<Command> {
     let mut path = vec![python::programs()?];
     path.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
     let path = std::env::join_paths(path)
         .map_err(|error| process::Failure::Failed(format!("PATH cannot be extended: {error}")))?;
     let mut command = Command::new(paths::sabot());
     command
-        .arg("build")
         .env("PATH", path)
         .env("CARGO_TARGET_DIR", paths::wasm_target())
         .env("SABOT_WASM_TOOLCHAIN", wasm::provide()?.name());

@@ -48,6 +48,7 @@ fn run_steps(scope: Scope, steps: &mut Steps) -> Result<Tally> {
         process::run(cargo().args(["test", "--release", "--workspace", "--no-run"]))
     })?;
     steps.run("build the guests", guests::build_all)?;
+    steps.run("try what `sabot new` makes", guests::try_templates)?;
     // Dropped at the end of this function however it ends, and the broker with it.
     let broker = match scope {
         Scope::Full => Some(steps.run("start Kafka", Broker::start)?),

@@ -103,6 +103,9 @@ pub struct PinnedSchema {
     /// The schema's id in the registry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<u32>,
+    /// Its GUID, as a UUID is written: where records name it by that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guid: Option<String>,
 }
 
 /// What changed a pipeline.

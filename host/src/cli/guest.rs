@@ -13,15 +13,16 @@ use crate::batch::RawRecords;
 use crate::codec::registry::Registries;
 use crate::codec::{self, Codec, Decoder, Encoded, Encoder};
 use crate::control::Reason;
-use crate::guest::fixture::{Answer, Fixture, Refused, Row, run_all};
+use crate::guest::fixture::{Answer, Fixture, Refused, Row, changed_by_merging, run_all};
 use crate::guest::{build as builder, scaffold};
+use crate::operator::RowError;
 use crate::spec;
-use crate::wasm::{Columns, Component, Engine, EngineOptions, run_once};
+use crate::wasm::{Columns, Component, Engine, EngineOptions, World, run_groups, run_once};
 
 /// Start a new component
 ///
-/// Makes the folder NAME with a component that builds and passes its own tests. In this release scalar and aggregate
-/// components build and cannot run yet; C and Python have filter and map.
+/// Makes the folder NAME with a component that builds and passes its own tests. In this release no step of a pipeline
+/// runs scalar and aggregate components yet; C and Python have filter and map.
 #[derive(Args, Debug)]
 pub struct NewArgs {
     /// Its name, and the folder's
@@ -34,19 +35,10 @@ pub struct NewArgs {
     world: String,
 }
 
-/// Worlds of components that nothing runs yet.
-const NOT_YET: [&str; 2] = ["scalar", "aggregate"];
-
 pub(super) fn new(args: &NewArgs, output: &mut Output<'_>) -> Result<(), Failure> {
     let folder = scaffold::new(Path::new("."), &args.name, &args.lang, &args.world)
         .map_err(|e| Failure::plain(e.to_string()))?;
     let folder = folder.display();
-    if NOT_YET.contains(&args.world.as_str()) {
-        let world = &args.world;
-        return output.note(&format!(
-            "made {folder}; next: sabot build {folder}. It can be uploaded; {world} components do not run in this release"
-        ));
-    }
     output.note(&format!("made {folder}; next: sabot build {folder} && sabot test {folder}"))
 }
 
@@ -158,6 +150,12 @@ fn compile(file: &Path) -> Result<Arc<Component>, Failure> {
 fn answer(component: &Arc<Component>, fixture: &Fixture) -> Result<Answer, String> {
     let source = source(fixture)?;
     let rows = rows(&source, &fixture.input)?;
+    if component.manifest().world == World::Aggregate {
+        return grouped(component, fixture, &rows);
+    }
+    if !fixture.groups.is_empty() {
+        return Err(format!("`groups` is for aggregates; it is a {}", component.manifest().world));
+    }
     let run = run_once(
         component,
         &source.schema.clone().ok_or("no columns")?,
@@ -175,9 +173,26 @@ fn answer(component: &Arc<Component>, fixture: &Fixture) -> Result<Answer, Strin
         let to = ports.get_mut(*port).ok_or_else(|| format!("port {port} was not agreed on"))?;
         to.1.extend(as_json(batch)?);
     }
-    let errors =
-        run.errors.iter().map(|e| Refused { row: e.row as usize, code: e.code.to_string() }).collect();
-    Ok(Answer { ports, errors })
+    Ok(Answer { ports, errors: refused(&run.errors) })
+}
+
+/// What an aggregate answers: its results, if they are the same when states are taken and merged in between. Without
+/// `groups` all rows are of one group.
+fn grouped(component: &Arc<Component>, fixture: &Fixture, rows: &RecordBatch) -> Result<Answer, String> {
+    let one = vec![0; rows.num_rows()];
+    let groups = if fixture.groups.is_empty() { &one } else { &fixture.groups };
+    let run = run_groups(component, &fixture.config, &spec::WasmLimits::default(), rows, groups)
+        .map_err(|e| e.reasons.join("; "))?;
+    let results = as_json(&run.results)?;
+    let changed = changed_by_merging(&results, &as_json(&run.merged)?);
+    if component.manifest().deterministic && !changed.is_empty() {
+        return Err(changed.join("; "));
+    }
+    Ok(Answer { ports: vec![("result".into(), results)], errors: refused(&run.errors) })
+}
+
+fn refused(errors: &[RowError]) -> Vec<Refused> {
+    errors.iter().map(|e| Refused { row: e.row as usize, code: e.code.to_string() }).collect()
 }
 
 /// A source with the fixture's columns, as a pipeline would write them.

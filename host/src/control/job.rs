@@ -155,7 +155,7 @@ impl Shared {
         let bytes = self.catalog.component_bytes(&pinned.digest).map_err(|e| vec![e.to_string()])?;
         let component = self.engine.compile(&bytes).map_err(|e| e.reasons)?;
         let config: &Value = pinned.config.as_ref().unwrap_or(&step.config);
-        component.bind(input, config, &step.grant, &step.limits).map_err(|e| e.reasons)
+        component.bind_step(input, config, &step.grant, &step.limits).map_err(|e| e.reasons)
     }
 }
 

@@ -13,7 +13,7 @@ use super::Reason;
 use super::api::Column;
 use crate::catalog::{PinnedSchema, PipelineRecord};
 use crate::codec::registry::{Registries, RegistryError};
-use crate::codec::wire::Part;
+use crate::codec::wire::{self, Part, SchemaId};
 use crate::codec::{self, Decoder, Encoder, RegisteredSchema};
 use crate::connector::file::LineReader;
 use crate::connector::kafka::{self, Connections};
@@ -56,12 +56,18 @@ pub fn fill_in(pipeline: &mut Pipeline, pins: &Pins) -> Result<(), Vec<Reason>> 
     for sink in pipeline.sinks.clone() {
         for (suffix, part) in PARTS {
             let pinned = pins.get(&format!("sinks.{}{suffix}", sink.name));
-            if let Some((schema, id)) = pinned.and_then(|pin| pin.schema.clone().zip(pin.id)) {
+            if let Some((schema, id)) = pinned.and_then(|pin| pin.schema.clone().zip(named_by(pin))) {
                 pipeline.register(&sink.name, part, schema, id);
             }
         }
     }
     if reasons.is_empty() { Ok(()) } else { Err(reasons) }
+}
+
+/// What the records of a sink name their schema by.
+fn named_by(pin: &PinnedSchema) -> Option<SchemaId> {
+    let guid = pin.guid.as_deref().and_then(wire::guid);
+    guid.map(SchemaId::Guid).or(pin.id.map(SchemaId::Id))
 }
 
 fn known_source(pipeline: &mut Pipeline, source: &Source, at: &str, pins: &Pins) -> Result<(), String> {
@@ -182,7 +188,7 @@ impl Asking<'_> {
             subject: Some(subject),
             version: Some(found.version),
             id: Some(found.id),
-            columns: None,
+            ..PinnedSchema::default()
         })
     }
 
@@ -230,9 +236,7 @@ impl Asking<'_> {
                 let Some(registry) = &encode.registry else { continue };
                 let at = format!("sinks.{}.encode{suffix}", sink.name);
                 match self.sink_schema(pipeline, sink, (encode, part), registry, input) {
-                    Ok(pin) => {
-                        wanted.push((format!("sinks.{}{suffix}", sink.name), at, &registry.registry, pin))
-                    }
+                    Ok(pin) => wanted.push((format!("sinks.{}{suffix}", sink.name), at, registry, pin)),
                     Err(reason) => reasons.push(Reason::at(at, reason)),
                 }
             }
@@ -247,7 +251,7 @@ impl Asking<'_> {
                     self.recall(&name, &mut pin);
                     Ok(())
                 }
-                false => self.register(registry, &mut pin),
+                false => self.register(registry, &mut pin).and_then(|()| self.globally(registry, &mut pin)),
             };
             match registered {
                 Ok(()) => _ = pins.insert(name, pin),
@@ -262,6 +266,7 @@ impl Asking<'_> {
         let before = self.before.and_then(|(_, pins)| pins.get(at));
         if let Some(before) = before.filter(|old| old.schema == pin.schema && old.subject == pin.subject) {
             pin.id = pin.id.or(before.id);
+            pin.guid = before.guid.clone();
         }
     }
 
@@ -284,7 +289,7 @@ impl Asking<'_> {
                 subject: Some(subject),
                 version: Some(found.version),
                 id: Some(found.id),
-                columns: None,
+                ..PinnedSchema::default()
             });
         }
         let columns = chosen(encode.columns.as_deref(), input)?;
@@ -305,13 +310,33 @@ impl Asking<'_> {
         Ok(PinnedSchema { schema: Some(schema), subject: Some(subject), ..PinnedSchema::default() })
     }
 
-    fn register(&self, registry: &str, pin: &mut PinnedSchema) -> Result<(), String> {
+    fn register(&self, asked: &SinkRegistry, pin: &mut PinnedSchema) -> Result<(), String> {
         let (Some(schema), Some(subject), None) = (&pin.schema, &pin.subject, pin.id) else { return Ok(()) };
-        let client = self.registries.get(registry)?;
+        let client = self.registries.get(&asked.registry)?;
         let id = client
             .patiently(PATIENCE, |client| client.register(subject, schema))
-            .map_err(|e| format!("registry `{registry}`: {e}"))?;
+            .map_err(|e| format!("registry `{}`: {e}", asked.registry))?;
         pin.id = Some(id);
+        Ok(())
+    }
+
+    /// The GUID of a schema that is registered, where records are to name it by that.
+    fn globally(&self, asked: &SinkRegistry, pin: &mut PinnedSchema) -> Result<(), String> {
+        let (Some(schema), Some(subject), true) = (&pin.schema, &pin.subject, asked.in_header) else {
+            return Ok(());
+        };
+        let client = self.registries.get(&asked.registry)?;
+        let found = client
+            .patiently(PATIENCE, |client| client.lookup(subject, schema))
+            .map_err(|e| format!("registry `{}`: {e}", asked.registry))?;
+        let guid = found.guid.ok_or_else(|| {
+            format!(
+                "registry `{}` gives its schemas no GUIDs, which a header needs: without `schema_id: header` records \
+                 name them by their ids",
+                asked.registry
+            )
+        })?;
+        pin.guid = Some(SchemaId::Guid(guid).to_string());
         Ok(())
     }
 }

@@ -100,7 +100,13 @@ fn started(handle: &Handle, status: &mut PipelineStatus) {
 fn sources(handle: &Handle) -> Vec<SourceStatus> {
     let job = handle.job();
     let mut partitions: BTreeMap<String, Vec<PartitionStatus>> = BTreeMap::new();
+    // The slowest partition's, of those that have had a row.
+    let mut watermarks_ms: BTreeMap<String, i64> = BTreeMap::new();
     for ((source, partition), place) in job.metrics().positions() {
+        if let Some(ms) = place.watermark_ms {
+            let slowest = watermarks_ms.entry(source.clone()).or_insert(ms);
+            *slowest = ms.min(*slowest);
+        }
         partitions.entry(source).or_default().push(PartitionStatus {
             partition,
             position: place.position,
@@ -124,7 +130,7 @@ fn sources(handle: &Handle) -> Vec<SourceStatus> {
                 records: totals.rows_in,
                 bytes: totals.bytes,
                 decode_errors: totals.errors,
-                watermark_ms: None,
+                watermark_ms: watermarks_ms.get(&source.name).copied(),
                 columns: source.schema.as_deref().map(columns).unwrap_or_default(),
             }
         })

@@ -150,6 +150,16 @@ impl Fixture {
             let (groups, rows) = (file.groups.len(), file.input.len());
             return Err(malformed(format!("`groups` has {groups} numbers for {rows} input rows")));
         }
+        // Groups without a row need no number, and a slip of a digit would make millions of them.
+        let largest = file.input.len().saturating_sub(1);
+        if let Some((row, group)) =
+            file.groups.iter().enumerate().find(|(_, group)| **group as usize > largest)
+        {
+            return Err(malformed(format!(
+                "groups[{row}] is {group}; of {} rows the groups are 0 to {largest}",
+                file.input.len()
+            )));
+        }
         let expect = expected(file.expect).map_err(malformed)?;
         Ok(Fixture {
             name: name.into(),
@@ -212,6 +222,13 @@ pub fn differences(fixture: &Fixture, answer: &Answer) -> Vec<String> {
             found.push(format!("row {}: refused as {}, which is not expected", got.row, got.code));
         }
     }
+    found
+}
+
+/// What of an aggregate's results is not the same after its states were taken and merged; one line each.
+pub fn changed_by_merging(results: &[Row], merged: &[Row]) -> Vec<String> {
+    let mut found = Vec::new();
+    compare_rows("result after take-state and merge", results, merged, &mut found);
     found
 }
 

@@ -158,7 +158,9 @@ impl SourceInput {
 
     fn note(&self) {
         let reader = &self.partition.reader;
-        self.metrics.at(&self.partition.source, self.partition.partition, self.position(), reader.lag());
+        let watermark_ms = self.event_time.as_ref().and_then(|(_, watermark)| watermark.now_ms());
+        let place = (self.position(), reader.lag(), watermark_ms);
+        self.metrics.at(&self.partition.source, self.partition.partition, place);
     }
 
     fn send(&mut self, walker: &mut Walker, batch: Batch) -> Result<(), TaskError> {

@@ -105,6 +105,8 @@ pub struct SourceTotals {
     pub committed: Option<i64>,
     /// Records between it and the end, where that is known.
     pub lag: Option<i64>,
+    /// How far its event time has come, where it has any.
+    pub watermark_ms: Option<i64>,
 }
 
 /// Counters of one pipeline. They live as long as the pipeline runs, through restarts.
@@ -128,10 +130,11 @@ impl PipelineMetrics {
         self.positions.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
     }
 
-    pub(super) fn at(&self, source: &str, partition: i32, position: i64, lag: Option<i64>) {
+    /// Position, lag and watermark of a partition.
+    pub(super) fn at(&self, source: &str, partition: i32, now: (i64, Option<i64>, Option<i64>)) {
         let mut positions = self.positions.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let place = positions.entry((source.to_owned(), partition)).or_default();
-        (place.position, place.lag) = (position, lag);
+        (place.position, place.lag, place.watermark_ms) = now;
     }
 
     pub(super) fn committed(&self, source: &str, partition: i32, offset: i64) {

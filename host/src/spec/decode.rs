@@ -9,10 +9,12 @@ use arrow::datatypes::{DataType, Field as Column, Schema};
 
 use super::error::{Findings, quoted};
 use super::formats::{Columns, Decode, Encode, Registered, Sample, SinkRegistry, ValueFormat};
+use super::model::KafkaSink;
 use super::table::{Field, Table};
 use super::tree::{Scalar, Value};
 use super::{read, types};
 use crate::codec::registry::Strategy;
+use crate::codec::wire::Part;
 use crate::codec::{Codec, Meta, RegisteredSchema, SchemaKind};
 
 /// Schemas that a definition refers to.
@@ -314,8 +316,12 @@ fn codec(table: &mut Table<'_>, findings: &mut Findings) -> Option<Codec> {
     read::choice(&field, &words, &[], findings)
 }
 
-/// How the rows of a sink become bytes; `key` are the columns of its key.
-pub(super) fn encode(field: &Field<'_>, key: &[String], findings: &mut Findings) -> Option<Encode> {
+/// How the rows of a sink become bytes; `kafka` is the sink, where it writes records.
+pub(super) fn encode(
+    field: &Field<'_>,
+    kafka: Option<&KafkaSink>,
+    findings: &mut Findings,
+) -> Option<Encode> {
     let mut table = Table::open(field, "{ codec: json }", findings)?;
     let columns = match table.get("columns") {
         None => Some(None),
@@ -323,18 +329,19 @@ pub(super) fn encode(field: &Field<'_>, key: &[String], findings: &mut Findings)
     };
     let key = match table.get("key") {
         None => Some(None),
-        Some(field) => encode_key(&field, key, findings).map(Some),
+        Some(field) => encode_key(&field, kafka, findings).map(Some),
     };
-    let encode = encode_part(&mut table, findings);
+    let encode = encode_part(&mut table, (kafka, Part::Value), findings);
     table.close(findings);
     Some(Encode { columns: columns?, key: key?, ..encode? })
 }
 
 /// How its key columns become the keys of records.
-fn encode_key(field: &Field<'_>, columns: &[String], findings: &mut Findings) -> Option<Box<Encode>> {
+fn encode_key(field: &Field<'_>, kafka: Option<&KafkaSink>, findings: &mut Findings) -> Option<Box<Encode>> {
     let mut table = Table::open(field, "{ codec: avro, registry: default }", findings)?;
-    let encode = encode_part(&mut table, findings);
+    let encode = encode_part(&mut table, (kafka, Part::Key), findings);
     table.close(findings);
+    let columns = kafka.map_or(&[][..], |kafka| &kafka.key);
     if columns.is_empty() {
         let error = field.error("the sink's records have no key to encode");
         findings.add(error.expected("`kafka.key` with the columns of the key"));
@@ -344,7 +351,11 @@ fn encode_key(field: &Field<'_>, columns: &[String], findings: &mut Findings) ->
 }
 
 /// The codec and its schema: the keys of `encode` and of its `key`.
-fn encode_part(table: &mut Table<'_>, findings: &mut Findings) -> Option<Encode> {
+fn encode_part(
+    table: &mut Table<'_>,
+    place: (Option<&KafkaSink>, Part),
+    findings: &mut Findings,
+) -> Option<Encode> {
     let codec = codec(table, findings);
     let definition = definition(table, codec, findings);
     let registry = match table.get("registry") {
@@ -354,7 +365,7 @@ fn encode_part(table: &mut Table<'_>, findings: &mut Findings) -> Option<Encode>
                 findings.add(field.error("this codec has no schema to register"));
                 None
             }
-            _ => sink_registry(&field, codec, findings).map(Some),
+            _ => sink_registry(&field, codec, place, findings).map(Some),
         },
     };
     let arrays = match table.get("layout") {
@@ -375,11 +386,22 @@ fn encode_part(table: &mut Table<'_>, findings: &mut Findings) -> Option<Encode>
     Some(Encode { definition, registry, arrays: arrays?, ..Encode::plain(codec?) })
 }
 
-fn sink_registry(field: &Field<'_>, codec: Option<Codec>, findings: &mut Findings) -> Option<SinkRegistry> {
+fn sink_registry(
+    field: &Field<'_>,
+    codec: Option<Codec>,
+    place: (Option<&KafkaSink>, Part),
+    findings: &mut Findings,
+) -> Option<SinkRegistry> {
     if field.node.scalar().is_some() {
         let registry = registry_name(field, findings)?;
-        let strategy = Strategy::Topic;
-        return Some(SinkRegistry { registry, subject: None, strategy, latest: false, message: None });
+        return Some(SinkRegistry {
+            registry,
+            subject: None,
+            strategy: Strategy::Topic,
+            latest: false,
+            message: None,
+            in_header: false,
+        });
     }
     let mut table = Table::open(field, "a registry of the host's config, or { name: …, … }", findings)?;
     let registry = table.require("name", "the name of a registry of the host's config", findings);
@@ -404,9 +426,40 @@ fn sink_registry(field: &Field<'_>, codec: Option<Codec>, findings: &mut Finding
         }
         (field, _) => message(field, codec, findings),
     };
+    let in_header = match table.get("schema_id") {
+        None => Some(false),
+        Some(field) => in_header(&field, place, findings),
+    };
     table.close(findings);
-    let (registry, subject) = (registry?, subject?);
-    Some(SinkRegistry { registry, subject, strategy: strategy?, latest: latest?, message: message? })
+    let (registry, subject, in_header) = (registry?, subject?, in_header?);
+    Some(SinkRegistry {
+        registry,
+        subject,
+        strategy: strategy?,
+        latest: latest?,
+        message: message?,
+        in_header,
+    })
+}
+
+/// Where records name their schema; in a header only where there are headers and none of that name yet.
+fn in_header(
+    field: &Field<'_>,
+    (kafka, part): (Option<&KafkaSink>, Part),
+    findings: &mut Findings,
+) -> Option<bool> {
+    let in_header = read::choice(field, &[("value", false), ("header", true)], &[], findings)?;
+    let name = part.header();
+    let problem = match kafka {
+        _ if !in_header => return Some(false),
+        None => "only records of Kafka have headers".to_owned(),
+        Some(kafka) if kafka.headers.iter().any(|header| header == name) => {
+            format!("the sink's `headers` have a `{name}` already")
+        }
+        Some(_) => return Some(true),
+    };
+    findings.add(field.error(problem).expected("`value`, or no `schema_id`"));
+    None
 }
 
 /// Names of columns, each once.

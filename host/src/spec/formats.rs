@@ -7,7 +7,7 @@ use std::time::Duration;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::model::{Pipeline, SourceConnector};
-use crate::codec::wire::Part;
+use crate::codec::wire::{Part, SchemaId};
 use crate::codec::{self, Codec, Meta, RegisteredSchema};
 
 /// How a source's bytes become rows.
@@ -81,7 +81,7 @@ pub struct Encode {
     pub columns: Option<Vec<String>>,
     /// The codec's own schema, where it is written down.
     pub definition: Option<Arc<RegisteredSchema>>,
-    /// The registry that the schema is registered with; values then begin with its id.
+    /// The registry that the schema is registered with; records then name it.
     pub registry: Option<SinkRegistry>,
     /// MessagePack: rows as arrays of their values, not as maps.
     pub arrays: bool,
@@ -105,8 +105,8 @@ impl Encode {
 }
 
 impl Encode {
-    /// As the codecs take it; `registered` is the schema with its id.
-    pub fn to_codec(&self, registered: Option<(Arc<RegisteredSchema>, u32)>) -> codec::Encode {
+    /// As the codecs take it; `registered` is the schema with what names it.
+    pub fn to_codec(&self, registered: Option<(Arc<RegisteredSchema>, SchemaId)>) -> codec::Encode {
         let (writer, schema_id) = match registered {
             Some((schema, id)) => (Some(schema), Some(id)),
             None => (self.definition.clone(), None),
@@ -134,6 +134,8 @@ pub struct SinkRegistry {
     pub latest: bool,
     /// Protobuf: which message of the newest schema; `None`: its first.
     pub message: Option<String>,
+    /// Whether records name the schema by its GUID in a header, and not by its id before the value.
+    pub in_header: bool,
 }
 
 /// What is known of a source's values or keys after a registry or a sample has been asked.
@@ -236,7 +238,7 @@ impl Pipeline {
     }
 
     /// Gives a sink the schema that it writes values or keys by, now that it is registered.
-    pub fn register(&mut self, sink: &str, part: Part, schema: Arc<RegisteredSchema>, id: u32) {
+    pub fn register(&mut self, sink: &str, part: Part, schema: Arc<RegisteredSchema>, id: SchemaId) {
         let Some(sink) = self.sinks.iter_mut().find(|s| s.name == sink) else { return };
         let encode = sink.encode.as_ref().and_then(|encode| encode.part(part));
         let encoder = encode.map(|encode| encode.to_codec(Some((schema, id))));

@@ -206,11 +206,11 @@ fn encode(
     match (takes_bytes, field) {
         (true, None) => Some(Some(default())),
         (true, Some(field)) => {
-            let key = match connector {
-                Some(SinkConnector::Kafka(kafka)) => &kafka.key[..],
-                _ => &[],
+            let kafka = match connector {
+                Some(SinkConnector::Kafka(kafka)) => Some(kafka),
+                _ => None,
             };
-            decode::encode(&field, key, findings).map(Some)
+            decode::encode(&field, kafka, findings).map(Some)
         }
         (false, None) => Some(None),
         (false, Some(field)) => {

@@ -21,7 +21,12 @@ impl BoundedOutOfOrder {
             return None;
         }
         self.newest_ms = Some(newest_ms);
-        Some(newest_ms.saturating_sub(self.bound_ms).saturating_sub(1))
+        self.now_ms()
+    }
+
+    /// Where it stands; `None` before the first row.
+    pub fn now_ms(&self) -> Option<i64> {
+        self.newest_ms.map(|newest_ms| newest_ms.saturating_sub(self.bound_ms).saturating_sub(1))
     }
 }
 

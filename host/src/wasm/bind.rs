@@ -5,23 +5,22 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use arrow::datatypes::{DataType, FieldRef, Fields, Schema, SchemaRef};
+use arrow::datatypes::{DataType, FieldRef, Schema, SchemaRef};
 
-use super::bindings::{BindParams, BindResults, OpError, Port};
-use super::boundary::{decode_schema, encode_schema, fits, plain_schema};
-use super::context::Phase;
+use super::accumulator::Accumulator;
+use super::bindings::{
+    BindParams, BindResults, CloseParams, CloseResults, OpError, OpenParams, OpenResults, Port,
+};
+use super::boundary::{Decoder, encode_schema, fits, plain_schema};
+use super::context::{Outbox, Phase};
 use super::instance::Instance;
-use super::limits::{MAX_COUNTERS, MAX_NAME_BYTES, MAX_PORTS};
+use super::limits::{CLOSE_TIMEOUT, MAX_COUNTERS};
 use super::manifest::Columns;
-use super::sandbox::{Allowance, Sandbox, bounded};
+use super::ports::{self, MAIN_PORT};
+use super::sandbox::{Allowance, Sandbox, bounded, refused};
 use super::{Component, WasmError, World, config};
 use crate::operator::component::{CallError, Guest, Version};
 use crate::spec::{WasmLimits, show_type};
-
-/// The output column that says which input row a row of a flat-map came from.
-pub(super) const ROW_COLUMN: &str = "$row";
-/// The name of the one output port of what is no agent, and of the input port.
-const MAIN_PORT: &str = "main";
 
 /// A component with schema, configuration, grants and limits: makes instances. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -56,8 +55,34 @@ pub(super) struct Binding {
 }
 
 impl Component {
-    /// Binds to an input schema, a configuration and what the pipeline grants. Blocks while a trial instance runs
-    /// its `bind`; the error has every reason.
+    /// As [`bind`](Self::bind), for a step of a pipeline: what no step can run is refused as well.
+    pub fn bind_step(
+        self: &Arc<Self>,
+        input: &SchemaRef,
+        config: &serde_json::Value,
+        grant: &[String],
+        limits: &WasmLimits,
+    ) -> Result<Arc<Bound>, WasmError> {
+        let no_step = match self.manifest().world {
+            World::Filter | World::Map | World::FlatMap | World::Agent => None,
+            World::Scalar => Some("a scalar component is for SQL expressions, not for a step"),
+            World::Aggregate => Some("an aggregate component is for windows, which are not in this release"),
+        };
+        if let Some(reason) = no_step {
+            return Err(WasmError::new(reason));
+        }
+        let mut reasons = self.unsupported();
+        match self.bind(input, config, grant, limits) {
+            Ok(bound) => WasmError::check(reasons).map(|()| bound),
+            Err(error) => {
+                reasons.extend(error.reasons);
+                Err(WasmError { reasons })
+            }
+        }
+    }
+
+    /// Binds to an input schema, a configuration and what the pipeline grants, whatever its world. Blocks while a
+    /// trial instance runs its `bind`; the error has every reason.
     pub fn bind(
         self: &Arc<Self>,
         input: &SchemaRef,
@@ -65,8 +90,7 @@ impl Component {
         grant: &[String],
         limits: &WasmLimits,
     ) -> Result<Arc<Bound>, WasmError> {
-        let mut reasons = self.unsupported();
-        reasons.extend(self.ungranted(grant));
+        let mut reasons = self.ungranted(grant);
         let picked = self.pick(input).map_err(|wrong| reasons.extend(wrong)).ok();
         if let Some(schema) = &self.manifest().config_schema {
             reasons.extend(config::check(schema, config));
@@ -90,22 +114,16 @@ impl Component {
             counters: Mutex::default(),
         };
         let (_, ports) = binding.start().map_err(|e| WasmError::new(e.with_logs()))?;
-        binding.output_ports = binding.check_ports(&ports)?;
+        binding.output_ports = ports::leaving(self.manifest(), input, &ports)
+            .map_err(|wrong| WasmError::new(format!("what its bind answered is wrong: {wrong}")))?;
         binding.guest_ports = ports;
         Ok(Arc::new(Bound { binding: Arc::new(binding) }))
     }
 
-    /// What this release cannot run.
-    fn unsupported(&self) -> Vec<String> {
+    /// What this release cannot give it.
+    pub(super) fn unsupported(&self) -> Vec<String> {
         let manifest = self.manifest();
         let mut reasons = Vec::new();
-        match manifest.world {
-            World::Filter | World::Map | World::FlatMap | World::Agent => {}
-            World::Scalar => reasons.push("a scalar component is for SQL expressions, not for a step".into()),
-            World::Aggregate => {
-                reasons.push("an aggregate component is for windows, which are not in this release".into())
-            }
-        }
         if !manifest.states.is_empty() || manifest.capabilities.iter().any(|c| c == "state") {
             reasons.push("it declares keyed state, and keyed state is not in this release".into());
         }
@@ -194,6 +212,11 @@ impl Bound {
         Instance::start(&self.binding)
     }
 
+    /// An instance of an aggregate.
+    pub(super) fn accumulate(&self) -> Result<Accumulator, CallError> {
+        Accumulator::start(&self.binding)
+    }
+
     /// What its instances have counted through `telemetry.counter`, by name.
     pub fn counters(&self) -> BTreeMap<String, u64> {
         self.binding.counters.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -218,17 +241,49 @@ impl Binding {
         let (answer,) = guest.call("bind", Phase::Bind, engine.setup_limit, &bind, params)?;
         match answer {
             Ok(ports) => {
-                let ports = read_ports(ports).map_err(|wrong| guest.invalid(wrong))?;
+                let ports = ports::read(ports).map_err(|wrong| guest.invalid(wrong))?;
                 Ok((guest, ports))
             }
             Err(error) => Err(bind_refused(error)),
         }
     }
 
-    /// Adds what an instance has counted.
-    pub(super) fn add_counts(&self, counted: impl Iterator<Item = (String, u64)>) {
+    /// A guest bound as the trial was, with somewhere to emit to, and opened.
+    pub(super) fn open(&self) -> Result<Sandbox, CallError> {
+        let (mut guest, ports) = self.start()?;
+        if ports != self.guest_ports {
+            return Err(guest
+                .invalid("bind answers other ports than the first time it was called with the same input"));
+        }
+        let decoders = ports.into_iter().map(|(_, schema)| Decoder::new(schema)).collect();
+        let outbox = Outbox::new(decoders, self.limits.emit_bytes);
+        guest.context_mut().outbox = Some(Box::new(outbox));
+        let open = guest.function::<OpenParams, OpenResults>(&self.component.exports.open)?;
+        let (opened,) = guest.call("open", Phase::Open, self.component.engine.setup_limit, &open, ())?;
+        opened.map_err(refused)?;
+        Ok(guest)
+    }
+
+    /// Calls `close`. Its failure is logged and changes nothing any more.
+    pub(super) fn close(&self, guest: &mut Sandbox) {
+        let limit = self.component.engine.setup_limit.min(CLOSE_TIMEOUT);
+        let closed = guest
+            .function::<CloseParams, CloseResults>(&self.component.exports.close)
+            .and_then(|close| guest.call("close", Phase::Open, limit, &close, ()));
+        if let Err(e) = closed {
+            tracing::warn!(component = &*self.label, error = %e.with_logs(), "a component failed to close");
+        }
+        self.take_counts(guest);
+    }
+
+    /// Adds what a guest has counted since the last time.
+    pub(super) fn take_counts(&self, guest: &mut Sandbox) {
+        let counted = &mut guest.context_mut().counters;
+        if counted.is_empty() {
+            return;
+        }
         let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        for (name, add) in counted {
+        for (name, add) in counted.drain(..) {
             if let Some(sum) = counters.get_mut(&name) {
                 *sum = sum.saturating_add(add);
             } else if counters.len() < MAX_COUNTERS {
@@ -236,124 +291,6 @@ impl Binding {
             }
         }
     }
-
-    /// What leaves the step, given what the guest answered.
-    fn check_ports(&self, ports: &[(String, SchemaRef)]) -> Result<Vec<(String, SchemaRef)>, WasmError> {
-        let refuse =
-            |reason: String| Err(WasmError::new(format!("what its bind answered is wrong: {reason}")));
-        let world = self.component.manifest().world;
-        match (world, ports) {
-            (World::Filter, []) => Ok(vec![(MAIN_PORT.into(), Arc::clone(&self.input))]),
-            (World::Filter, _) => {
-                refuse(format!("a filter has no output port, and it announced {}", ports.len()))
-            }
-            (World::Map | World::FlatMap, [(_, schema)]) => match self.output_schema(schema) {
-                Ok(schema) => Ok(vec![(MAIN_PORT.into(), schema)]),
-                Err(reason) => refuse(reason),
-            },
-            (World::Agent, [_, ..]) => match check_agent_ports(ports) {
-                Ok(()) => Ok(ports.to_vec()),
-                Err(reason) => refuse(reason),
-            },
-            (World::Agent, []) => {
-                refuse("an agent has one output port or more, and it announced none".into())
-            }
-            _ => refuse(format!("a {world} has one output port, and it announced {}", ports.len())),
-        }
-    }
-
-    /// The columns that leave a map or flat-map.
-    fn output_schema(&self, guest: &Schema) -> Result<SchemaRef, String> {
-        let manifest = self.component.manifest();
-        let mut fields: Vec<FieldRef> = guest.fields().iter().cloned().collect();
-        check_names(guest)?;
-        if manifest.world == World::FlatMap {
-            let last = fields.last().is_some_and(|field| field.name() == ROW_COLUMN);
-            if last {
-                let row = fields.pop();
-                if row.is_some_and(|row| *row.data_type() != DataType::UInt32 || row.is_nullable()) {
-                    return Err(format!("the column `{ROW_COLUMN}` must be UInt32 and never null"));
-                }
-            } else if manifest.extends {
-                return Err(format!("it extends its input, so the last column must be `{ROW_COLUMN}`"));
-            }
-        }
-        if fields.iter().any(|field| field.name() == ROW_COLUMN) {
-            return Err(format!("`{ROW_COLUMN}` may only be the last column of a flat-map"));
-        }
-        if manifest.extends {
-            fields = extended(&self.input, &fields);
-        } else if fields.is_empty() {
-            return Err("there are no output columns".into());
-        }
-        Ok(Arc::new(Schema::new(Fields::from(fields))))
-    }
-}
-
-/// The input's columns with the emitted ones: in place of those of the same name, or after them.
-fn extended(input: &Schema, emitted: &[FieldRef]) -> Vec<FieldRef> {
-    let mut fields: Vec<FieldRef> = input.fields().iter().cloned().collect();
-    for field in emitted {
-        match fields.iter_mut().find(|old| old.name() == field.name()) {
-            Some(old) => *old = Arc::clone(field),
-            None => fields.push(Arc::clone(field)),
-        }
-    }
-    fields
-}
-
-fn check_names(schema: &Schema) -> Result<(), String> {
-    for (i, field) in schema.fields().iter().enumerate() {
-        let name = field.name();
-        if name.is_empty() {
-            return Err(format!("the output column {i} has no name"));
-        }
-        if schema.fields()[..i].iter().any(|before| before.name() == name) {
-            return Err(format!("there are two output columns `{name}`"));
-        }
-    }
-    Ok(())
-}
-
-fn check_agent_ports(ports: &[(String, SchemaRef)]) -> Result<(), String> {
-    for (i, (name, schema)) in ports.iter().enumerate() {
-        let good = name.starts_with(|c: char| c.is_ascii_lowercase())
-            && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-');
-        if !good {
-            return Err(format!(
-                "a port's name must be of a-z, 0-9, - and _, starting with a letter; it has {name:?}"
-            ));
-        }
-        if matches!(name.as_str(), "errors" | "late") {
-            return Err(format!("the port name `{name}` is taken: every step has one"));
-        }
-        if ports[..i].iter().any(|(before, _)| before == name) {
-            return Err(format!("there are two ports `{name}`"));
-        }
-        if schema.fields().is_empty() {
-            return Err(format!("the port `{name}` has no columns"));
-        }
-        check_names(schema).map_err(|wrong| format!("port `{name}`: {wrong}"))?;
-    }
-    Ok(())
-}
-
-fn read_ports(ports: Vec<Port>) -> Result<Vec<(String, SchemaRef)>, String> {
-    if ports.len() > MAX_PORTS {
-        return Err(format!("it announced {} output ports; at most {MAX_PORTS} are allowed", ports.len()));
-    }
-    let read = |port: Port| {
-        if port.name.len() > MAX_NAME_BYTES {
-            return Err(format!(
-                "a port's name has {} bytes; at most {MAX_NAME_BYTES} are allowed",
-                port.name.len()
-            ));
-        }
-        let schema = decode_schema(&port.schema)
-            .map_err(|wrong| format!("the schema of its output port `{}` is wrong: {wrong}", port.name))?;
-        Ok((port.name, schema))
-    };
-    ports.into_iter().map(read).collect()
 }
 
 fn bind_refused(error: OpError) -> CallError {

@@ -163,3 +163,5 @@ pub(super) type Process = TypedFunc<ProcessParams, ProcessResults>;
 pub(super) type Act = TypedFunc<ActParams, ProcessResults>;
 pub(super) type Watermark = TypedFunc<WatermarkParams, UnitResults>;
 pub(super) type Unit = TypedFunc<UnitParams, UnitResults>;
+pub(super) type Update = TypedFunc<UpdateParams, ProcessResults>;
+pub(super) type Merge = TypedFunc<UpdateParams, UnitResults>;

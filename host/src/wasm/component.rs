@@ -34,21 +34,26 @@ pub(super) struct Exports {
     pub(super) world: WorldExports,
 }
 
-/// Those of the worlds that run as a step.
+/// Those of its world.
 pub(super) enum WorldExports {
     Filter {
         select: ComponentExportIndex,
     },
+    /// A map, a flat-map or a scalar: one function that emits.
     Map {
         process: ComponentExportIndex,
+    },
+    Aggregate {
+        update: ComponentExportIndex,
+        merge: ComponentExportIndex,
+        take_state: ComponentExportIndex,
+        finish: ComponentExportIndex,
     },
     Agent {
         process: ComponentExportIndex,
         watermark: ComponentExportIndex,
         flush: ComponentExportIndex,
     },
-    /// Bound and inspected, but not run as a step.
-    Other,
 }
 
 impl Component {
@@ -116,7 +121,13 @@ fn exports(
             watermark: find(of, "on-watermark")?,
             flush: find(of, "flush")?,
         },
-        World::Scalar | World::Aggregate => WorldExports::Other,
+        World::Scalar => WorldExports::Map { process: find(of, "evaluate")? },
+        World::Aggregate => WorldExports::Aggregate {
+            update: find(of, "update")?,
+            merge: find(of, "merge")?,
+            take_state: find(of, "take-state")?,
+            finish: find(of, "finish")?,
+        },
     };
     let control = "control";
     let exports = Exports {

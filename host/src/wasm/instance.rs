@@ -8,17 +8,14 @@ use arrow::array::{ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, Record
 use arrow::buffer::{BooleanBuffer, Buffer};
 use arrow::datatypes::{SchemaRef, UInt32Type};
 
-use super::bind::{Binding, ROW_COLUMN};
-use super::bindings::{
-    Act, CloseParams, CloseResults, Level, OpError, OpenParams, OpenResults, Process, Select, Selection,
-    Unit, Watermark,
-};
-use super::boundary::{Decoder, Encoder};
+use super::World;
+use super::bind::Binding;
+use super::bindings::{Act, Level, OpError, Process, Select, Selection, Unit, Watermark};
+use super::boundary::Encoder;
 use super::component::WorldExports;
-use super::context::{Outbox, Phase};
-use super::limits::CLOSE_TIMEOUT;
-use super::sandbox::{Sandbox, refused, row_error};
-use super::{World, bindings};
+use super::context::Phase;
+use super::ports::ROW_COLUMN;
+use super::sandbox::{Sandbox, refused};
 use crate::batch::Batch;
 use crate::operator::component::{CallError, Guest, Terms};
 use crate::operator::{Output, RowError};
@@ -45,17 +42,7 @@ enum Calls {
 impl Instance {
     /// Instantiates, binds and opens.
     pub(super) fn start(binding: &Arc<Binding>) -> Result<Self, CallError> {
-        let (mut guest, ports) = binding.start()?;
-        if ports != binding.guest_ports {
-            return Err(guest
-                .invalid("bind answers other ports than the first time it was called with the same input"));
-        }
-        let decoders = ports.into_iter().map(|(_, schema)| Decoder::new(schema)).collect();
-        let outbox = Outbox::new(decoders, binding.limits.emit_bytes);
-        guest.context_mut().outbox = Some(Box::new(outbox));
-        let open = guest.function::<OpenParams, OpenResults>(&binding.component.exports.open)?;
-        let (opened,) = guest.call("open", Phase::Open, binding.component.engine.setup_limit, &open, ())?;
-        opened.map_err(refused)?;
+        let mut guest = binding.open()?;
         let calls = match &binding.component.exports.world {
             WorldExports::Filter { select } => Calls::Filter(guest.function(select)?),
             WorldExports::Map { process } => Calls::Map(guest.function(process)?),
@@ -64,8 +51,8 @@ impl Instance {
                 watermark: guest.function(watermark)?,
                 flush: guest.function(flush)?,
             },
-            WorldExports::Other => {
-                return Err(CallError::Fatal("this kind of component does not run as a step".into()));
+            WorldExports::Aggregate { .. } => {
+                return Err(CallError::Fatal("an aggregate does not run as a step".into()));
             }
         };
         let encoder = Encoder::new(&binding.input, &binding.indices, &binding.plain);
@@ -103,49 +90,7 @@ impl Instance {
                 (answer.map_err(refused)?, Vec::new())
             }
         };
-        Ok((self.check_errors(errors, batch.len())?, keep))
-    }
-
-    fn check_errors(
-        &mut self,
-        errors: Vec<bindings::RowError>,
-        rows: usize,
-    ) -> Result<Vec<RowError>, CallError> {
-        let mut next = 0;
-        for error in &errors {
-            if error.row as usize >= rows {
-                let wrong =
-                    format!("it refused row {} of a batch of {rows} rows (0 to {})", error.row, rows - 1);
-                return Err(self.guest.invalid(wrong));
-            }
-            if u64::from(error.row) < next {
-                let wrong = format!("it refused row {} after row {}; rows must ascend", error.row, next - 1);
-                return Err(self.guest.invalid(wrong));
-            }
-            next = u64::from(error.row) + 1;
-        }
-        Ok(errors.into_iter().map(row_error).collect())
-    }
-
-    /// What the call has emitted.
-    fn emitted(&mut self) -> Vec<(u32, RecordBatch)> {
-        let outbox = self.guest.context_mut().outbox.as_mut();
-        outbox.map(|outbox| std::mem::take(&mut outbox.batches)).unwrap_or_default()
-    }
-
-    /// Makes room for the next call's results, also after a call that failed.
-    fn clear(&mut self) {
-        if let Some(outbox) = self.guest.context_mut().outbox.as_mut() {
-            outbox.clear();
-        }
-    }
-
-    fn take_counts(&mut self) {
-        let counters = &mut self.guest.context_mut().counters;
-        if !counters.is_empty() {
-            let counted = std::mem::take(counters);
-            self.binding.add_counts(counted.into_iter());
-        }
+        Ok((self.guest.row_errors(errors, batch.len())?, keep))
     }
 
     fn filter(&mut self, batch: &Batch, keep: Vec<u8>, errors: &[RowError]) -> Result<Batch, CallError> {
@@ -164,25 +109,29 @@ impl Instance {
         batch.filter(&BooleanArray::new(keep, None)).map_err(|e| self.guest.invalid(e.to_string()))
     }
 
+    /// The one batch of a map or a scalar.
     fn map(&mut self, batch: &Batch, errors: &[RowError]) -> Result<Option<Batch>, CallError> {
+        let world = self.world();
         let wanted = batch.len() - errors.len();
-        let mut emitted = self.emitted();
+        let mut emitted = self.guest.take_emitted();
         let rows = match (emitted.pop(), emitted.len()) {
             (Some((_, rows)), 0) => rows,
             (None, _) if wanted == 0 => return Ok(None),
             (None, _) => {
                 return Err(self
                     .guest
-                    .invalid(format!("it emitted nothing for {wanted} rows; a map emits one batch")));
+                    .invalid(format!("it emitted nothing for {wanted} rows; a {world} emits one batch")));
             }
             (Some(_), more) => {
-                return Err(self.guest.invalid(format!("it emitted {} batches; a map emits one", more + 1)));
+                return Err(self
+                    .guest
+                    .invalid(format!("it emitted {} batches; a {world} emits one", more + 1)));
             }
         };
         if rows.num_rows() != wanted {
             let refused = errors.len();
             let wrong = format!(
-                "it emitted {} rows for {} rows of which it refused {refused}; a map emits {wanted}",
+                "it emitted {} rows for {} rows of which it refused {refused}; a {world} emits {wanted}",
                 rows.num_rows(),
                 batch.len()
             );
@@ -231,7 +180,7 @@ impl Instance {
         errors: &[RowError],
         out: &mut Vec<Batch>,
     ) -> Result<(), CallError> {
-        for (_, emitted) in self.emitted() {
+        for (_, emitted) in self.guest.take_emitted() {
             let last = emitted.num_columns() - 1;
             if emitted.schema_ref().field(last).name() != ROW_COLUMN {
                 out.push(Batch::new(emitted));
@@ -287,13 +236,13 @@ impl Instance {
         out: &mut Output,
         call: impl FnOnce(&mut Sandbox, &Calls, Duration) -> Option<Result<(Result<(), OpError>,), CallError>>,
     ) -> Result<(), CallError> {
-        self.clear();
+        self.guest.clear();
         let Some(answer) = call(&mut self.guest, &self.calls, self.limit) else { return Ok(()) };
         answer?.0.map_err(refused)?;
-        for (port, rows) in self.emitted() {
+        for (port, rows) in self.guest.take_emitted() {
             out.emit(port as usize, Batch::new(rows));
         }
-        self.take_counts();
+        self.binding.take_counts(&mut self.guest);
         Ok(())
     }
 }
@@ -320,14 +269,14 @@ impl Guest for Instance {
         if batch.is_empty() {
             return Ok(());
         }
-        self.clear();
+        self.guest.clear();
         let (errors, keep) = self.process(batch)?;
         match self.world() {
             World::Filter => {
                 let kept = self.filter(batch, keep, &errors)?;
                 out.emit(0, kept);
             }
-            World::Map => {
+            World::Map | World::Scalar => {
                 if let Some(mapped) = self.map(batch, &errors)? {
                     out.emit(0, mapped);
                 }
@@ -337,15 +286,15 @@ impl Guest for Instance {
                 self.flat_map(batch, &errors, &mut batches)?;
                 batches.into_iter().for_each(|batch| out.emit(0, batch));
             }
-            World::Agent | World::Scalar | World::Aggregate => {
-                for (port, rows) in self.emitted() {
+            World::Agent | World::Aggregate => {
+                for (port, rows) in self.guest.take_emitted() {
                     out.emit(port as usize, Batch::new(rows));
                 }
             }
         }
         out.errors.extend(errors);
         self.keeps_rows = matches!(self.calls, Calls::Agent { .. });
-        self.take_counts();
+        self.binding.take_counts(&mut self.guest);
         Ok(())
     }
 
@@ -368,14 +317,6 @@ impl Guest for Instance {
     }
 
     fn close(&mut self) {
-        let limit = self.binding.component.engine.setup_limit.min(CLOSE_TIMEOUT);
-        let closed = self
-            .guest
-            .function::<CloseParams, CloseResults>(&self.binding.component.exports.close)
-            .and_then(|close| self.guest.call("close", Phase::Open, limit, &close, ()));
-        if let Err(e) = closed {
-            tracing::warn!(component = &*self.binding.label, error = %e.with_logs(), "a component failed to close");
-        }
-        self.take_counts();
+        self.binding.close(&mut self.guest);
     }
 }

@@ -11,6 +11,7 @@
 //! Nothing a guest says is believed: its manifest ([`Manifest`]), its types ([`Inspection`]), its schemas and every
 //! batch are checked; its memory, time, stack, results and logs have limits ([`limits`]).
 
+mod accumulator;
 mod bind;
 mod bindings;
 mod boundary;
@@ -27,6 +28,7 @@ mod linker;
 mod log;
 mod manifest;
 mod outline;
+mod ports;
 mod processor;
 mod run;
 mod sandbox;
@@ -38,4 +40,4 @@ pub use engine::{Engine, EngineOptions};
 pub use error::WasmError;
 pub use inspect::Inspection;
 pub use manifest::{ColumnDecl, Columns, Manifest, StateDecl, World};
-pub use run::{Run, run_once};
+pub use run::{GroupedRun, Run, run_groups, run_once};

@@ -7,7 +7,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::{Component, Level, WasmError};
 use crate::batch::Batch;
-use crate::operator::component::{Guest, Version};
+use crate::operator::component::{CallError, Guest, Version};
 use crate::operator::{Output, RowError};
 use crate::spec::WasmLimits;
 
@@ -24,6 +24,53 @@ pub struct Run {
     pub log: Vec<(Level, String)>,
 }
 
+/// What an aggregate answered.
+#[derive(Debug)]
+pub struct GroupedRun {
+    /// One row a group.
+    pub results: RecordBatch,
+    /// The results of the same rows when the states were taken in between and merged into fresh groups, as a host
+    /// does that moves them: no others for a component that does what it says.
+    pub merged: RecordBatch,
+    /// Refused rows.
+    pub errors: Vec<RowError>,
+    /// The last lines it logged.
+    pub log: Vec<(Level, String)>,
+}
+
+/// Binds an aggregate with everything granted, and adds each row to the group of the same index; groups are 0 to the
+/// largest number of `groups`. A failed call ends the run with its text.
+pub fn run_groups(
+    component: &Arc<Component>,
+    config: &serde_json::Value,
+    limits: &WasmLimits,
+    rows: &RecordBatch,
+    groups: &[u32],
+) -> Result<GroupedRun, WasmError> {
+    let bound = component.bind(&rows.schema(), config, &everything(), limits)?;
+    let mut guest = bound.accumulate().map_err(failed)?;
+    let count = groups.iter().max().map_or(0, |largest| largest + 1);
+    let mut run = || {
+        let errors = guest.update(rows, groups, count)?;
+        let results = guest.finish()?;
+        guest.update(rows, groups, count)?;
+        let states = guest.take_state()?;
+        guest.merge(&states, &(0..count).collect::<Vec<_>>(), count)?;
+        let merged = guest.finish()?;
+        guest.close();
+        Ok(GroupedRun { results, merged, errors, log: guest.take_log() })
+    };
+    run().map_err(failed)
+}
+
+fn everything() -> [String; 2] {
+    ["clock".to_owned(), "entropy".to_owned()]
+}
+
+fn failed(error: CallError) -> WasmError {
+    WasmError::new(error.with_logs())
+}
+
 /// Binds a component with everything granted, gives an instance the batches in order, and flushes and closes it.
 /// A failed call ends the run with its text.
 pub fn run_once(
@@ -33,9 +80,8 @@ pub fn run_once(
     limits: &WasmLimits,
     batches: &[RecordBatch],
 ) -> Result<Run, WasmError> {
-    let grant = ["clock".to_owned(), "entropy".to_owned()];
-    let bound = component.bind(schema, config, &grant, limits)?;
-    let failed = |e: crate::operator::component::CallError| WasmError::new(e.with_logs());
+    WasmError::check(component.unsupported())?;
+    let bound = component.bind(schema, config, &everything(), limits)?;
     let mut guest = bound.start().map_err(failed)?;
     let mut out = Output::default();
     let (mut errors, mut before) = (Vec::new(), 0);

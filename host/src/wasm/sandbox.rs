@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::RecordBatch;
 use wasmtime::component::{
     ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Lower, TypedFunc,
 };
@@ -13,7 +14,7 @@ use super::bindings::{OpError, RowError};
 use super::context::{Context, Phase, Stop};
 use super::engine::{Inner, TICK};
 use super::processor;
-use crate::operator::component::CallError;
+use crate::operator::{self, component::CallError};
 
 /// A guest and all that belongs to it.
 pub(super) struct Sandbox {
@@ -92,6 +93,41 @@ impl Sandbox {
             self.dead = Some("has failed before; make a fresh one");
             failure(&mut self.store, name, limit, &error)
         })
+    }
+
+    /// What the last call has emitted, with the index of the port.
+    pub(super) fn take_emitted(&mut self) -> Vec<(u32, RecordBatch)> {
+        let outbox = self.context_mut().outbox.as_mut();
+        outbox.map(|outbox| std::mem::take(&mut outbox.batches)).unwrap_or_default()
+    }
+
+    /// Makes room for the next call's results, also after a call that failed.
+    pub(super) fn clear(&mut self) {
+        if let Some(outbox) = self.context_mut().outbox.as_mut() {
+            outbox.clear();
+        }
+    }
+
+    /// The rows that it refused of a batch of so many: rows that there are, ascending, each at most once.
+    pub(super) fn row_errors(
+        &mut self,
+        errors: Vec<RowError>,
+        rows: usize,
+    ) -> Result<Vec<operator::RowError>, CallError> {
+        let mut next = 0;
+        for error in &errors {
+            if error.row as usize >= rows {
+                let last = rows.saturating_sub(1);
+                let wrong = format!("it refused row {} of a batch of {rows} rows (0 to {last})", error.row);
+                return Err(self.invalid(wrong));
+            }
+            if u64::from(error.row) < next {
+                let wrong = format!("it refused row {} after row {}; rows must ascend", error.row, next - 1);
+                return Err(self.invalid(wrong));
+            }
+            next = u64::from(error.row) + 1;
+        }
+        Ok(errors.into_iter().map(row_error).collect())
     }
 
     /// What the guest has answered is wrong: says so with its log.
@@ -188,10 +224,10 @@ pub(super) fn bounded(mut text: String) -> String {
 }
 
 /// A row error from across the border.
-pub(super) fn row_error(error: RowError) -> crate::operator::RowError {
+fn row_error(error: RowError) -> operator::RowError {
     let mut code = error.code;
     code.truncate(super::limits::cut(&code, super::limits::MAX_ERROR_CODE_BYTES).len());
-    crate::operator::RowError {
+    operator::RowError {
         row: error.row,
         code: code.into(),
         message: bounded(error.message),

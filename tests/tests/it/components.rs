@@ -1,4 +1,4 @@
-//! Good components of every world that runs as a step: what they are told to be, what they answer, what is refused
+//! Good components of every world: what they are told to be, what they answer, what is refused
 //! when they do not fit. The hostile ones are in `hostile`.
 
 use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -8,10 +8,12 @@ use sabot::batch::{Batch, Parents, RawRecords};
 use sabot::operator::Output;
 use sabot::operator::component::{Guest, Version};
 use sabot::spec::WasmLimits;
-use sabot::wasm::{Component, Engine, EngineOptions, WasmError, run_once};
+use sabot::wasm::{Component, Engine, EngineOptions, WasmError, run_groups, run_once};
 use sabot_tests::guests;
+use sabot_tests::host_process::program;
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::process::Command;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -181,6 +183,94 @@ fn an_agent_emits_to_its_ports_and_refuses_rows() {
     assert_eq!(refused, ["2 negative-amount amount is -5 false", "6 negative-amount amount is -5 false"]);
 }
 
+fn names(values: &[Option<&str>]) -> RecordBatch {
+    let names: ArrayRef = Arc::new(StringArray::from(values.to_vec()));
+    RecordBatch::try_from_iter_with_nullable([("name", names, true)]).unwrap()
+}
+
+#[test]
+fn a_scalar_gives_a_value_for_each_row() {
+    let Some(initials) = component("a_scalar_gives_a_value_for_each_row", "initials") else { return };
+    let rows = names(&[Some("Ada Lovelace"), Some(" "), None, Some("grace hopper")]);
+    let run = run_once(&initials, &rows.schema(), &json!({}), &LIMITS, &[rows.clone(), rows]).unwrap();
+    let [(port, schema)] = &run.ports[..] else { panic!("{:?}", run.ports) };
+    assert_eq!((port.as_str(), schema.fields().len(), schema.field(0).name().as_str()), ("main", 1, "value"));
+    let values: Vec<Option<&str>> =
+        run.batches.iter().flat_map(|(_, rows)| rows.column(0).as_string::<i32>().iter()).collect();
+    assert_eq!(values, [Some("AL"), None, Some("gh"), Some("AL"), None, Some("gh")]);
+    let refused: Vec<(u32, &str)> = run.errors.iter().map(|e| (e.row, &*e.code)).collect();
+    assert_eq!(refused, [(1, "no-name"), (5, "no-name")]);
+}
+
+fn values(values: &[f64]) -> RecordBatch {
+    batch([("value", Arc::new(Float64Array::from(values.to_vec())) as ArrayRef)])
+}
+
+#[test]
+fn an_aggregate_gives_a_row_for_each_group() {
+    let Some(average) = component("an_aggregate_gives_a_row_for_each_group", "average") else { return };
+    let bound = average.bind(&values(&[]).schema(), &json!({}), &[], &LIMITS).unwrap();
+    let ports: Vec<String> = bound
+        .output_ports()
+        .iter()
+        .map(|(name, schema)| {
+            let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+            format!("{name}: {}", columns.join(", "))
+        })
+        .collect();
+    assert_eq!(ports, ["state: count, sum", "result: mean"]);
+
+    let rows = values(&[1.0, 10.0, -4.0, 2.0]);
+    let run = run_groups(&average, &json!({}), &LIMITS, &rows, &[0, 2, 1, 0]).unwrap();
+    let means: Vec<Option<f64>> = run.results.column(0).as_primitive::<Float64Type>().iter().collect();
+    assert_eq!(means, [Some(1.5), None, Some(10.0)]);
+    assert_eq!(run.merged, run.results);
+    let refused: Vec<(u32, &str)> = run.errors.iter().map(|e| (e.row, &*e.code)).collect();
+    assert_eq!(refused, [(2, "negative")]);
+
+    let nothing = run_groups(&average, &json!({}), &LIMITS, &values(&[]), &[]).unwrap();
+    assert_eq!((nothing.results.num_rows(), nothing.merged.num_rows()), (0, 0));
+}
+
+#[test]
+fn an_aggregate_is_not_believed() {
+    let Some(average) = component("an_aggregate_is_not_believed", "average") else { return };
+    let run = |slip: &str, rows: &[f64], groups: &[u32]| {
+        run_groups(&average, &json!({ "slip": slip }), &LIMITS, &values(rows), groups)
+    };
+    insta::assert_snapshot!(refusals(run("one-port", &[1.0], &[0])), @"");
+    insta::assert_snapshot!(refusals(run("emit", &[1.0], &[0])), @"");
+    assert!(refusals(run("panic", &[1.0, 13.0], &[0, 0])).contains("update trapped: it panicked"));
+    let forgetful = run("forget", &[1.0, 2.0], &[0, 1]).unwrap();
+    assert_ne!(forgetful.merged, forgetful.results);
+}
+
+#[test]
+fn worlds_that_no_step_runs_are_bound_and_refused_as_a_step() {
+    let test = "worlds_that_no_step_runs_are_bound_and_refused_as_a_step";
+    let (Some(initials), Some(average)) = (component(test, "initials"), component(test, "average")) else {
+        return;
+    };
+    let (names, values) = (names(&[]), values(&[]));
+    for (component, rows) in [(&initials, &names), (&average, &values)] {
+        let other = if component.manifest().name == "average" { &names } else { &values };
+        assert!(component.bind(&rows.schema(), &json!({}), &[], &LIMITS).is_ok());
+        let wrong = refusals(component.bind(&other.schema(), &json!({ "unknown": 1 }), &[], &LIMITS));
+        assert!(wrong.starts_with("it needs a column"), "{wrong}");
+        let wrong = refusals(component.bind(&rows.schema(), &json!({ "unknown": 1 }), &[], &LIMITS));
+        assert!(wrong.starts_with("bind refuses the configuration"), "{wrong}");
+    }
+    let step = |component: &Arc<Component>, rows: &RecordBatch| {
+        refusals(component.bind_step(&rows.schema(), &json!({}), &[], &LIMITS))
+    };
+    insta::assert_snapshot!(
+        step(&initials, &names), @"a scalar component is for SQL expressions, not for a step"
+    );
+    insta::assert_snapshot!(
+        step(&average, &values), @"an aggregate component is for windows, which are not in this release"
+    );
+}
+
 #[test]
 fn long_batches_and_short_ones_take_turns() {
     let Some(gcd) = component("long_batches_and_short_ones_take_turns", "gcd") else { return };
@@ -321,4 +411,16 @@ fn floats_come_back_bit_for_bit() {
     let mut expected = odd.map(f64::to_bits);
     expected.sort_unstable();
     assert_eq!(bits, expected);
+}
+
+#[test]
+fn every_guest_passes_its_own_fixtures() {
+    let all = guests::with_fixtures();
+    // One of each world and language, as far as they are built.
+    assert!(std::env::var_os("CI").is_none() || all.len() >= 14, "{all:?}");
+    for file in all {
+        let tested = Command::new(program()).arg("test").arg(&file).output().unwrap();
+        let said = String::from_utf8_lossy(&tested.stdout) + String::from_utf8_lossy(&tested.stderr);
+        assert!(tested.status.success() && said.contains(" passed"), "{}: {said}", file.display());
+    }
 }

@@ -120,14 +120,19 @@ fn what_sabot_writes_their_deserializers_read() {
     for codec in CODECS {
         let from = broker.topic(codec, 1);
         clients.write(codec, &from, &[]);
-        // By the schema that the clients registered, and by one that follows from the columns.
+        // By the schema that the clients registered, and by one that follows from the columns; named before the
+        // value, and in a header.
         let (theirs, own) = (broker.topic("theirs", 1), broker.topic("own", 1));
+        let header = broker.topic("header", 1);
         let subject = format!("{}-value", from.name());
         let mut by_theirs = json!({ "name": "default", "subject": subject, "schema": "latest" });
         if codec == "protobuf" {
             by_theirs["message"] = "shop.Everything".into();
         }
-        for (to, kind, registry) in [(&theirs, "theirs", by_theirs), (&own, "own", json!("default"))] {
+        let in_header = json!({ "name": "default", "schema_id": "header" });
+        for (to, kind, registry) in
+            [(&theirs, "theirs", by_theirs), (&own, "own", json!("default")), (&header, "header", in_header)]
+        {
             let encode = json!({ "codec": codec, "registry": registry });
             sinks.insert(
                 format!("{kind}-{}", name_of(codec)),
@@ -135,14 +140,19 @@ fn what_sabot_writes_their_deserializers_read() {
             );
         }
         sources.insert(name_of(codec), source(codec, &from));
-        outs.push((codec, from, theirs, own));
+        outs.push((codec, from, theirs, own, header));
     }
     let host = host_with_registries(&broker, &clients.registries(), &json!({}));
     let name = unique("ours").to_lowercase();
     apply(&host.http(), &json!({ "name": name, "sources": sources, "sinks": sinks }));
-    for (codec, _, theirs, own) in &outs {
+    for (codec, _, theirs, own, header) in &outs {
         clients.check("read", codec, theirs, &[]);
         clients.check("read", codec, own, &["own"]);
+        clients.check("read", codec, header, &["own"]);
+        for record in header.read_all() {
+            let named: Vec<&str> = record.headers.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(named, ["__value_schema_id"], "{codec}");
+        }
     }
     let status = wait(&host.http(), &name, "running", |status| status["state"] == "running");
     assert_eq!(status["dead_letters"], 0, "{status:#}");

@@ -1,6 +1,7 @@
 //! Kafka → component → Kafka, whole: the right rows, all of them, whoever joins, leaves or dies meanwhile.
 
 use sabot_tests::broker::{Broker, unique};
+use sabot_tests::record::Record;
 use serde_json::json;
 
 use crate::support::*;
@@ -64,4 +65,32 @@ fn a_host_killed_under_load_comes_back_by_itself_and_loses_nothing() {
     assert!(lost.is_empty(), "{} of {sent} lost: {:?} …", lost.len(), &lost[..lost.len().min(10)]);
     let strange = times.keys().filter(|id| **id >= sent).count();
     assert_eq!(strange, 0);
+}
+
+#[test]
+fn the_status_says_how_far_event_time_has_come() {
+    let Some(broker) = Broker::for_test("the_status_says_how_far_event_time_has_come") else { return };
+    let (from, to, host) = (broker.topic("orders", 3), broker.topic("out", 1), host(&broker));
+    // The third partition has nothing and holds nobody back.
+    from.produce_records([(0, 1_000), (0, 9_000), (1, 4_000), (1, 3_000)].map(|(partition, at)| Record {
+        partition,
+        value: Some(json!({ "at": at }).to_string().into_bytes()),
+        ..Record::default()
+    }));
+    let name = unique("timed").to_lowercase();
+    apply(
+        &host.http(),
+        &json!({
+            "name": name,
+            "sources": { "orders": {
+                "kafka": { "topic": from.name() },
+                "decode": { "codec": "json", "schema": { "at": "timestamp_ms" } },
+                "event_time": { "column": "at", "out_of_order": "500ms" },
+            } },
+            "sinks": { "out": { "from": "orders", "kafka": { "topic": to.name() } } },
+        }),
+    );
+    wait(&host.http(), &name, "at the watermark of the slower partition", |status| {
+        status["sources"][0]["watermark_ms"] == 3_499
+    });
 }

@@ -1,9 +1,11 @@
-//! Rows to bytes, by whichever codec: and before each value its schema's id, where it has one in a registry.
+//! Rows to bytes, by whichever codec; and what names their schema, where a registry has it: before each value its id,
+//! or for a header of the record its GUID.
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::settings::{Codec, Encode};
+use super::wire::SchemaId;
 use super::{Encoded, arrow_ipc, avro, json, json_schema, msgpack, protobuf, text, wire};
 
 /// Rows to bytes.
@@ -11,6 +13,8 @@ pub struct Encoder {
     codec: Encoding,
     /// What every value begins with.
     prefix: Vec<u8>,
+    /// What names the schema in a header of every record.
+    header: Option<Vec<u8>>,
 }
 
 enum Encoding {
@@ -49,8 +53,23 @@ impl Encoder {
             }
             Codec::Arrow => Encoding::Arrow(Box::new(arrow_ipc::ArrowEncoder::new(columns, schema)?)),
         };
-        let prefix = settings.schema_id.map_or_else(Vec::new, |id| wire::prefix(id).to_vec());
-        Ok(Encoder { codec, prefix })
+        let named = settings.schema_id.map(|id| {
+            let mut named = wire::naming(id);
+            if let Encoding::Protobuf(encoder) = &codec {
+                named.extend_from_slice(encoder.indexes());
+            }
+            named
+        });
+        let (prefix, header) = match settings.schema_id {
+            Some(SchemaId::Guid(_)) => (Vec::new(), named),
+            Some(SchemaId::Id(_)) | None => (named.unwrap_or_default(), None),
+        };
+        Ok(Encoder { codec, prefix, header })
+    }
+
+    /// What the header [`Part::header`](wire::Part::header) of every record holds; `None`: there is no such header.
+    pub fn header(&self) -> Option<&[u8]> {
+        self.header.as_deref()
     }
 
     /// Encodes all rows of a batch. What `out` held before is replaced; its buffers are reused. Rows that fail

@@ -52,7 +52,7 @@ fn decoder(bench: &Bench) -> Decoder {
 fn records(values: &[(u32, &str)]) -> RawRecords {
     let mut raw = RawRecords::with_capacity("orders".into(), 3, values.len(), 0);
     for (offset, (id, value)) in values.iter().enumerate() {
-        let value = [&wire::prefix(*id)[..], value.as_bytes()].concat();
+        let value = [&wire::naming(wire::SchemaId::Id(*id))[..], value.as_bytes()].concat();
         raw.push(100 + offset as i64, None, None, Some(&value));
     }
     raw

@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::meta::Meta;
 use super::registered::RegisteredSchema;
+use super::wire::SchemaId;
 
 /// The codecs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,8 +99,8 @@ pub struct Encode {
     pub writer: Option<Arc<RegisteredSchema>>,
     /// Objects as arrays of their values, in the order of the columns (MessagePack).
     pub arrays: bool,
-    /// The schema's id in a registry: every value begins with it.
-    pub schema_id: Option<u32>,
+    /// What names the schema in a registry: every value begins with an id; a GUID is for a header of the record.
+    pub schema_id: Option<SchemaId>,
 }
 
 impl Encode {

@@ -13,6 +13,7 @@ use super::connection::Connection;
 use super::native::{Headers, Outgoing, Sent};
 use super::outbox::Outbox;
 use crate::batch::Batch;
+use crate::codec::wire::Part;
 use crate::codec::{Encoded, Encoder, RecordError};
 use crate::connector::{ConnectorError, Writer, Written};
 use crate::spec::{KafkaSink, Partitioner};
@@ -29,6 +30,8 @@ pub struct KafkaWriter {
     /// Of keys, where they are not just text.
     key_encoder: Option<Encoder>,
     headers: Vec<(String, usize)>,
+    /// Headers that name the schemas of keys and values, where they are not named in these.
+    schemas: Vec<(Part, Vec<u8>)>,
     timestamp: Option<usize>,
     partition: Option<usize>,
     tombstone: Option<usize>,
@@ -81,6 +84,9 @@ impl KafkaWriter {
             Partitioner::Murmur2 | Partitioner::Crc32 | Partitioner::RoundRobin => None,
         };
         let tombstone = sink.tombstone.as_ref().map(|name| column(name, "the tombstone")).transpose()?;
+        let of_key =
+            key_encoder.as_ref().and_then(Encoder::header).map(|header| (Part::Key, header.to_vec()));
+        let of_value = encoder.header().map(|header| (Part::Value, header.to_vec()));
         Ok(KafkaWriter {
             outbox: Outbox::open(connection, sink, patience)?,
             topic: sink.topic.clone(),
@@ -88,6 +94,7 @@ impl KafkaWriter {
             key,
             key_encoder,
             headers,
+            schemas: of_key.into_iter().chain(of_value).collect(),
             timestamp,
             partition,
             tombstone,
@@ -143,7 +150,8 @@ impl KafkaWriter {
     fn send(&mut self, parts: &Parts, from: usize, errors: &mut Vec<RecordError>) -> Sent {
         self.refused.clear();
         let record_bytes = self.outbox.record_bytes;
-        let plain = self.headers.is_empty() && parts.timestamp.is_none() && parts.partition.is_none();
+        let no_headers = self.headers.is_empty() && self.schemas.is_empty();
+        let plain = no_headers && parts.timestamp.is_none() && parts.partition.is_none();
         if plain {
             let mut too_large = Vec::new();
             let records = parts.records(from).filter(|record| {
@@ -185,11 +193,25 @@ impl KafkaWriter {
     fn dress(&self, parts: &Parts, record: &Outgoing<'_>) -> Result<Dress, RecordError> {
         let row = record.row;
         let mut bytes = size(record);
-        let headers = (!self.headers.is_empty()).then(|| {
-            let mut headers = Headers::with_capacity(self.headers.len());
+        let count = self.headers.len() + self.schemas.len();
+        let headers = (count > 0).then(|| {
+            let mut headers = Headers::with_capacity(count);
+            let mut push = |name: &str, value: Option<&[u8]>| {
+                bytes += (name.len() + value.map_or(0, <[u8]>::len) + 10) as u64;
+                headers.push(name, value);
+            };
             for ((name, _), cells) in self.headers.iter().zip(&parts.headers) {
-                bytes += (name.len() + cells.get(row).map_or(0, <[u8]>::len) + 10) as u64;
-                headers.push(name, cells.get(row));
+                push(name, cells.get(row));
+            }
+            // What is not there has no schema.
+            for (part, schema) in &self.schemas {
+                let there = match part {
+                    Part::Key => record.key.is_some(),
+                    Part::Value => record.value.is_some(),
+                };
+                if there {
+                    push(part.header(), Some(schema));
+                }
             }
             headers
         });

@@ -135,7 +135,17 @@ fn a_tombstone_is_a_row_of_nulls_and_a_row_can_be_one_again() {
 
 #[test]
 fn keys_are_encoded_by_a_codec_of_their_own_and_read_again() {
-    let Some(broker) = Broker::for_test("keys_are_encoded_by_a_codec_of_their_own") else { return };
+    keys_are_read_again("keys_are_encoded_by_a_codec_of_their_own_and_read_again", "value");
+}
+
+#[test]
+fn keys_and_values_whose_schemas_are_named_in_headers_are_read_again() {
+    keys_are_read_again("keys_and_values_whose_schemas_are_named_in_headers_are_read_again", "header");
+}
+
+fn keys_are_read_again(test: &str, schema_id: &str) {
+    let Some(broker) = Broker::for_test(test) else { return };
+    let named = json!({ "name": "default", "schema_id": schema_id });
     let registry = TestRegistry::start();
     let host = host_with_registries(&broker, &json!({ "default": { "url": registry.url() } }), &json!({}));
     let (from, keyed, to) = (broker.topic("orders", 2), broker.topic("keyed", 5), broker.topic("out", 2));
@@ -156,8 +166,8 @@ fn keys_are_encoded_by_a_codec_of_their_own_and_read_again() {
                 "from": "orders",
                 "kafka": { "topic": keyed.name(), "key": ["shop", "lane"] },
                 "encode": {
-                    "codec": "avro", "columns": ["id"], "registry": "default",
-                    "key": { "codec": "avro", "registry": "default" },
+                    "codec": "avro", "columns": ["id"], "registry": named,
+                    "key": { "codec": "avro", "registry": named },
                 },
             } },
         }),
@@ -171,7 +181,11 @@ fn keys_are_encoded_by_a_codec_of_their_own_and_read_again() {
     let mut partition_of: HashMap<Vec<u8>, i32> = HashMap::new();
     for record in keyed.read_all() {
         let key = record.key.expect("every record has a key");
-        assert_eq!(key[0], 0, "the key begins with the id of its schema");
+        let headers: Vec<&str> = record.headers.iter().map(|(name, _)| name.as_str()).collect();
+        match schema_id {
+            "header" => assert_eq!(headers, ["__key_schema_id", "__value_schema_id"]),
+            _ => assert_eq!((key[0], headers), (0, vec![]), "the key begins with the id of its schema"),
+        }
         assert_eq!(*partition_of.entry(key).or_insert(record.partition), record.partition);
     }
     assert_eq!(partition_of.len(), 7);

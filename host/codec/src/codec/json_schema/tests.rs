@@ -11,6 +11,7 @@ use super::{columns, schema_of, title};
 use crate::codec::framed::ReadWritten as _;
 use crate::codec::registered::{RegisteredSchema, SchemaKind};
 use crate::codec::trip::{self, records};
+use crate::codec::wire::SchemaId;
 use crate::codec::{Codec, Decode, Decoded, Decoder, Encode, Encoded, Encoder, RecordError};
 
 fn registered(text: &str) -> RegisteredSchema {
@@ -529,7 +530,7 @@ fn rows_are_written_as_the_schema_wants_them_and_checked() {
 fn rows_that_begin_with_an_id_are_checked_without_it() {
     let writer = Some(Arc::new(object(r#""n": {"type":["integer","null"],"minimum":1}"#)));
     let rows = batch(vec![("n", Arc::new(Int64Array::from(vec![1, 0, 2])))]);
-    let encode = Encode { writer, schema_id: Some(7), ..Encode::plain(Codec::JsonSchema) };
+    let encode = Encode { writer, schema_id: Some(SchemaId::Id(7)), ..Encode::plain(Codec::JsonSchema) };
     let encoded = trip::encode(&encode, &rows);
     assert_eq!(encoded.row(0), b"\0\0\0\0\x07{\"n\":1}");
     assert_eq!((encoded.row(1), encoded.row(2)), (&b""[..], &b"\0\0\0\0\x07{\"n\":2}"[..]));

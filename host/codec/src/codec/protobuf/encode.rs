@@ -27,15 +27,15 @@ pub struct ProtobufEncoder {
     /// What each column is cast to before it is written, where it is.
     plain: Vec<Option<DataType>>,
     message: Message,
-    /// Message indexes, before each message.
+    /// Message indexes, where messages are framed.
     indexes: Vec<u8>,
     json: JsonWriter,
 }
 
 impl ProtobufEncoder {
     /// An encoder of these columns (`None`: all) of rows of `schema` into the message of `writer` (`None`: one
-    /// that is derived from the columns), or which column it cannot hold. `framed`: before each message
-    /// are Confluent's message indexes.
+    /// that is derived from the columns), or which column it cannot hold. `framed`: a registry's id and message
+    /// indexes go with each message.
     pub fn new(
         columns: Option<&[String]>,
         schema: &SchemaRef,
@@ -60,6 +60,11 @@ impl ProtobufEncoder {
         Ok(ProtobufEncoder { plain: plain.collect(), chosen, message, indexes, json: JsonWriter::default() })
     }
 
+    /// Confluent's message indexes, as they follow the schema's id; none where messages are not framed.
+    pub fn indexes(&self) -> &[u8] {
+        &self.indexes
+    }
+
     /// Encodes all rows of a batch of the schema given, in place of what `out` held. A row that fails has no
     /// bytes.
     pub fn encode(&mut self, rows: &RecordBatch, out: &mut Encoded) {
@@ -73,7 +78,6 @@ impl ProtobufEncoder {
             columns.unwrap_or_else(|| unreachable!("types that cannot be written were refused before"));
         for row in 0..rows.num_rows() {
             let begin = out.begin_row();
-            out.bytes.extend_from_slice(&self.indexes);
             let mut writer = Writer { out: &mut out.bytes, json: &mut self.json };
             let outcome = writer.message(&self.message, &columns, row);
             out.end_row(row, begin, outcome);

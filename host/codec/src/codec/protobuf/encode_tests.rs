@@ -9,6 +9,7 @@ use super::tests::{
     decode, decode_into, derive, encode, errors, l, lines, message, proto, schema, v, with_fields,
 };
 use super::{ProtobufEncoder, schema_of};
+use crate::codec::wire::SchemaId;
 use crate::codec::{Codec, Encode, Encoded, Encoder};
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
@@ -236,12 +237,19 @@ fn a_sink_may_take_some_columns_and_values_may_be_framed() {
     let settings = Encode {
         columns: Some(vec!["x".into()]),
         writer: Some(Arc::new(writer)),
-        schema_id: Some(7),
+        schema_id: Some(SchemaId::Id(7)),
         ..Encode::plain(Codec::Protobuf)
     };
     let mut out = Encoded::default();
     Encoder::new(&settings, &rows.schema()).unwrap().encode(&rows, &mut out);
     assert_eq!(out.row(0), [&[0, 0, 0, 0, 7, 4, 2, 0][..], &v(1, 5)].concat());
+    let in_header = Encode { schema_id: Some(SchemaId::Guid(*b"0123456789abcdef")), ..settings.clone() };
+    let mut encoder = Encoder::new(&in_header, &rows.schema()).unwrap();
+    encoder.encode(&rows, &mut out);
+    assert_eq!(
+        (encoder.header(), out.row(0)),
+        (Some(&b"\x010123456789abcdef\x04\x02\x00"[..]), &v(1, 5)[..])
+    );
     let refused = Encode { columns: Some(vec!["z".into()]), ..settings };
     assert_eq!(Encoder::new(&refused, &rows.schema()).err().unwrap(), "z: no such column; there are y, x");
     let mut encoder =

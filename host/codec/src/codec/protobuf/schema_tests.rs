@@ -15,7 +15,7 @@ use crate::batch::RawRecords;
 use crate::codec::framed::ReadWritten;
 use crate::codec::rows::Rows;
 use crate::codec::trip::records;
-use crate::codec::wire::{self, Part};
+use crate::codec::wire::{self, Part, SchemaId};
 use crate::codec::{RegisteredSchema, SchemaKind};
 
 fn list(fields: &Fields) -> String {
@@ -432,10 +432,11 @@ fn a_framed_value_is_of_the_expected_message_or_refused() {
     let columns = derive(&schema);
     let body = |indexes: &[u8], in_header: bool| {
         let mut raw = RawRecords::with_capacity("t".into(), 0, 1, 0);
-        let value = if in_header { v(1, 7) } else { [&wire::prefix(3), indexes, &v(1, 7)].concat() };
+        let value =
+            if in_header { v(1, 7) } else { [&wire::naming(SchemaId::Id(3)), indexes, &v(1, 7)].concat() };
         raw.push(0, None, None, Some(&value));
         if in_header {
-            raw.push_header(Part::Value.header(), Some(&[&wire::prefix(3), indexes].concat()));
+            raw.push_header(Part::Value.header(), Some(&[&wire::naming(SchemaId::Id(3)), indexes].concat()));
         }
         let mut reader = ProtobufReader::new(&schema, &columns).unwrap();
         reader.use_writer(0, &schema).unwrap();

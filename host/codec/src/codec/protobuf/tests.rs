@@ -60,8 +60,9 @@ pub(super) fn decode<T: AsRef<[u8]>>(schema: &RegisteredSchema, values: &[T]) ->
 
 pub(super) fn encode(writer: &RegisteredSchema, rows: &RecordBatch, framed: bool) -> Encoded {
     let mut out = Encoded::default();
-    let encoder = ProtobufEncoder::new(None, &rows.schema(), Some(writer), framed);
-    encoder.unwrap().encode(rows, &mut out);
+    let mut encoder = ProtobufEncoder::new(None, &rows.schema(), Some(writer), framed).unwrap();
+    out.prefix = encoder.indexes().to_vec();
+    encoder.encode(rows, &mut out);
     out
 }
 

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::RegistryError;
 use crate::codec::registered::SchemaKind;
+use crate::codec::wire;
 
 /// A schema, and where it is registered in the answers that say so.
 #[derive(Deserialize)]
@@ -59,9 +60,7 @@ impl SchemaAnswer {
 
     /// The GUID's bytes, where there is one.
     pub(super) fn guid(&self) -> Option<[u8; 16]> {
-        let hex: Vec<u8> = self.guid.as_deref()?.bytes().filter(|&byte| byte != b'-').collect();
-        let hex = std::str::from_utf8(&hex).ok().filter(|hex| hex.len() == 32)?;
-        u128::from_str_radix(hex, 16).ok().map(u128::to_be_bytes)
+        wire::guid(self.guid.as_deref()?)
     }
 }
 

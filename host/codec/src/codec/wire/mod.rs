@@ -134,10 +134,21 @@ fn split_at<'a>(bytes: &'a [u8], place: &str) -> Outcome<(SchemaId, &'a [u8])> {
     }
 }
 
-/// What goes before a value of the schema `id`.
-pub fn prefix(id: u32) -> [u8; 5] {
-    let [a, b, c, d] = id.to_be_bytes();
-    [ID_MAGIC, a, b, c, d]
+/// What names a schema before a value, or in a record's header: the magic byte and the number.
+pub fn naming(id: SchemaId) -> Vec<u8> {
+    match id {
+        SchemaId::Id(id) => [&[ID_MAGIC][..], &id.to_be_bytes()].concat(),
+        SchemaId::Guid(guid) => [&[GUID_MAGIC][..], &guid].concat(),
+    }
+}
+
+/// The bytes of a GUID that is written as a UUID is.
+pub fn guid(text: &str) -> Option<[u8; 16]> {
+    let hex: Vec<u8> = text.bytes().filter(|&byte| byte != b'-').collect();
+    let hex = std::str::from_utf8(&hex).ok().filter(|hex| hex.len() == 32)?;
+    // A sign would be taken too.
+    let digits = hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    u128::from_str_radix(hex, 16).ok().filter(|_| digits).map(u128::to_be_bytes)
 }
 
 #[cold]

@@ -40,7 +40,7 @@ fn a_value_begins_with_its_schema() {
     assert_eq!(split(b"\x00\xff\xff\xff\xff").unwrap(), (SchemaId::Id(u32::MAX), b"".as_slice()));
     let (guid, rest) = split(b"\x010123456789abcdefrest").unwrap();
     assert_eq!((guid, rest), (SchemaId::Guid(*b"0123456789abcdef"), b"rest".as_slice()));
-    assert_eq!(prefix(258), *b"\x00\x00\x00\x01\x02");
+    assert_eq!(naming(SchemaId::Id(258)), *b"\x00\x00\x00\x01\x02");
 }
 
 #[test]
@@ -52,9 +52,9 @@ fn the_header_of_the_record_counts_before_the_value() {
     // The header of the other half is none.
     insta::assert_snapshot!(error(frame(&raw, 0, Part::Key, b"{}")), @"wrong-magic: the key begins with 0x7b, not with the magic byte 0: it is probably plain JSON; remove `registry`");
     let raw = record(None, &[]);
-    assert_eq!(frame(&raw, 0, Part::Value, &prefix(7)).unwrap().id, SchemaId::Id(7));
+    assert_eq!(frame(&raw, 0, Part::Value, &naming(SchemaId::Id(7))).unwrap().id, SchemaId::Id(7));
     let raw = record(Some(("__value_schema_id", b"\x02")), &[]);
-    insta::assert_snapshot!(error(frame(&raw, 0, Part::Value, &prefix(7))), @"wrong-magic: __value_schema_id begins with 0x02, not with the magic byte 0: it was probably not written with a schema registry; remove `registry`");
+    insta::assert_snapshot!(error(frame(&raw, 0, Part::Value, &naming(SchemaId::Id(7)))), @"wrong-magic: __value_schema_id begins with 0x02, not with the magic byte 0: it was probably not written with a schema registry; remove `registry`");
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn message_indexes_follow_the_id_where_it_is() {
     let raw = record(Some(("__value_schema_id", b"\x010123456789abcdef\x02\x02")), &[]);
     let (indexes, body) = frame(&raw, 0, Part::Value, b"body").unwrap().message().unwrap();
     assert_eq!((indexes.iter().collect::<Vec<_>>(), body), (vec![1], b"body".as_slice()));
-    let value = [prefix(1).as_slice(), b"\x00body"].concat();
+    let value = [naming(SchemaId::Id(1)).as_slice(), b"\x00body"].concat();
     let raw = record(None, &[]);
     let (indexes, body) = frame(&raw, 0, Part::Value, &value).unwrap().message().unwrap();
     assert_eq!((indexes.iter().collect::<Vec<_>>(), body), (vec![0], b"body".as_slice()));
@@ -176,7 +176,7 @@ fn headers_are_read_as_others_write_them() {
 proptest! {
     #[test]
     fn what_is_written_is_read(id: u32, message in vec(any::<u32>(), 1..6), body in vec(any::<u8>(), 0..20)) {
-        let mut value = prefix(id).to_vec();
+        let mut value = naming(SchemaId::Id(id));
         write_indexes(&message, &mut value);
         value.extend(&body);
         let raw = record(None, &[]);

@@ -2,13 +2,13 @@
 
 use std::ffi::c_void;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use rdkafka::bindings as sys;
 
 use super::*;
 use crate::batch::Batch;
-use crate::codec::{Codec, Encode};
-use crate::codec::{Encoder, RecordError};
+use crate::codec::wire::SchemaId;
+use crate::codec::{Codec, Encode, Encoder, RecordError};
 use crate::connector::{DeadLetter, DeadLetterWriter as _, Header, Writer, Written};
 
 /// The partition that librdkafka's `murmur2_random` and `consistent_random` choose: the ones we use.
@@ -131,6 +131,40 @@ fn keys_are_as_their_codec_encodes_them_and_a_row_fails_once() {
     ");
     let seen = seen(&world, "out", 1);
     assert_eq!(seen[0].key.as_deref(), Some(r#"{"k":1.5}"#));
+}
+
+#[test]
+fn a_header_names_the_schema_of_what_is_there() {
+    let world = World::with(&[("out", 1)]);
+    let batch = schema_and(vec![
+        ("k", Arc::new(Int64Array::from(vec![1, 2]))),
+        ("v", Arc::new(Int64Array::from(vec![10, 20]))),
+        ("h", texts(&[Some("x"), None])),
+        ("gone", Arc::new(BooleanArray::from(vec![false, true]))),
+    ]);
+    let encoder = |column: &str, guid: &[u8; 16]| {
+        let schema_id = Some(SchemaId::Guid(*guid));
+        let encode = Encode { columns: Some(vec![column.into()]), schema_id, ..Encode::plain(Codec::Json) };
+        Encoder::new(&encode, &batch.rows.schema()).unwrap()
+    };
+    let sink = KafkaSink {
+        key: vec!["k".into()],
+        headers: vec!["h".into()],
+        tombstone: Some("gone".into()),
+        ..sink("out")
+    };
+    let encoders = (encoder("v", b"value.schema.id."), Some(encoder("k", b"key.schema.id...")));
+    let connection = world.connection("default");
+    let mut writer = KafkaWriter::open(&connection, &sink, &batch.rows.schema(), encoders, PATIENCE).unwrap();
+    assert!(write(&mut writer, &batch).is_empty());
+    let seen = seen(&world, "out", 2);
+    let header = |name: &str, value: Option<&str>| (name.to_owned(), value.map(str::to_owned));
+    let of_key = header("__key_schema_id", Some("\x01key.schema.id..."));
+    let of_value = header("__value_schema_id", Some("\x01value.schema.id."));
+    assert_eq!(seen[0].headers, [header("h", Some("x")), of_key.clone(), of_value]);
+    assert_eq!((seen[0].key.as_deref(), seen[0].value.as_str()), (Some(r#"{"k":1}"#), r#"{"v":10}"#));
+    // A tombstone has a key alone.
+    assert_eq!((&seen[1].headers[..], seen[1].value.as_str()), (&[header("h", None), of_key][..], ""));
 }
 
 #[test]
