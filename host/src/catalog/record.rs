@@ -156,7 +156,8 @@ pub struct PipelineRecord {
     /// The components of its Wasm steps, by step.
     #[serde(default)]
     pub pins: BTreeMap<String, Pin>,
-    /// What registries and samples said, by place: `sources.orders`, `sources.orders.key`, `sinks.alerts`.
+    /// What registries and samples said, by place: `sources.orders`, `sources.orders.key`, `sinks.alerts`,
+    /// `sinks.alerts.key`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub schemas: BTreeMap<String, PinnedSchema>,
     /// Why it does not run although it should.

@@ -13,7 +13,7 @@ use crate::batch::RawRecords;
 use crate::codec::registry::Registries;
 use crate::codec::{self, Codec, Decoder, Encoded, Encoder};
 use crate::control::Reason;
-use crate::guest::fixture::{Answer, Fixture, Refused, Row, changed_by_merging, run_all};
+use crate::guest::fixture::{Answer, Fixture, Refused, Row, compare_rows, run_all};
 use crate::guest::{build as builder, scaffold};
 use crate::operator::RowError;
 use crate::spec;
@@ -184,7 +184,8 @@ fn grouped(component: &Arc<Component>, fixture: &Fixture, rows: &RecordBatch) ->
     let run = run_groups(component, &fixture.config, &spec::WasmLimits::default(), rows, groups)
         .map_err(|e| e.reasons.join("; "))?;
     let results = as_json(&run.results)?;
-    let changed = changed_by_merging(&results, &as_json(&run.merged)?);
+    let mut changed = Vec::new();
+    compare_rows("result after take-state and merge", &results, &as_json(&run.merged)?, &mut changed);
     if component.manifest().deterministic && !changed.is_empty() {
         return Err(changed.join("; "));
     }

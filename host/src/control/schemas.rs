@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::Reason;
 use super::api::Column;
 use crate::catalog::{PinnedSchema, PipelineRecord};
-use crate::codec::registry::{Registries, RegistryError};
+use crate::codec::registry::{Registries, Registry, RegistryError};
 use crate::codec::wire::{self, Part, SchemaId};
 use crate::codec::{self, Decoder, Encoder, RegisteredSchema};
 use crate::connector::file::LineReader;
@@ -41,7 +41,27 @@ pub fn pipeline_of(record: &PipelineRecord) -> Result<Pipeline, Vec<Reason>> {
         .map(|parsed| parsed.pipeline)
         .map_err(|errors| errors.iter().map(super::apply::reason).collect::<Vec<_>>())?;
     fill_in(&mut pipeline, &record.schemas)?;
-    Ok(pipeline)
+    let unregistered = unregistered(&pipeline);
+    if unregistered.is_empty() { Ok(pipeline) } else { Err(unregistered) }
+}
+
+/// Sinks that name a registry and have no schema of it: without one, what they write could not be read.
+fn unregistered(pipeline: &Pipeline) -> Vec<Reason> {
+    let sinks = pipeline.sinks.iter().flat_map(|sink| PARTS.map(|(suffix, part)| (sink, suffix, part)));
+    let missing = sinks.filter(|(sink, _, part)| {
+        let registry = sink.encode.as_ref().and_then(|encode| encode.part(*part)?.registry.as_ref());
+        let encoder = match part {
+            Part::Value => &sink.encoder,
+            Part::Key => &sink.key_encoder,
+        };
+        registry.is_some() && encoder.as_ref().is_none_or(|encoder| encoder.schema_id.is_none())
+    });
+    missing
+        .map(|(sink, suffix, _)| {
+            let text = "what is pinned for its schema is damaged: apply it again";
+            Reason::at(format!("sinks.{}.encode{suffix}.registry", sink.name), text)
+        })
+        .collect()
 }
 
 /// Gives the sources and sinks of a pipeline what is pinned for them.
@@ -215,8 +235,9 @@ impl Asking<'_> {
         }
     }
 
-    /// Registers the schemas of all sinks that name a registry, fills them in and answers what to pin. A schema
-    /// that its subject does not take is refused before anything is registered; `rehearse` registers nothing.
+    /// Registers the schemas of all sinks that name a registry and answers what to pin. A schema that its subject does
+    /// not take is refused before anything is registered; `rehearse` registers nothing. Nobody is asked for a sink that
+    /// is as it was.
     ///
     /// # Errors
     /// Every sink whose schema cannot be made or registered, and why.
@@ -235,8 +256,10 @@ impl Asking<'_> {
                 };
                 let Some(registry) = &encode.registry else { continue };
                 let at = format!("sinks.{}.encode{suffix}", sink.name);
-                match self.sink_schema(pipeline, sink, (encode, part), registry, input) {
-                    Ok(pin) => wanted.push((format!("sinks.{}{suffix}", sink.name), at, registry, pin)),
+                let name = format!("sinks.{}{suffix}", sink.name);
+                let before = self.kept_sink(sink, &name);
+                match self.sink_schema(pipeline, sink, (encode, part), (registry, before), input) {
+                    Ok(pin) => wanted.push((name, at, registry, pin)),
                     Err(reason) => reasons.push(Reason::at(at, reason)),
                 }
             }
@@ -246,13 +269,7 @@ impl Asking<'_> {
         }
         let mut pins = Pins::new();
         for (name, at, registry, mut pin) in wanted {
-            let registered = match rehearse {
-                true => {
-                    self.recall(&name, &mut pin);
-                    Ok(())
-                }
-                false => self.register(registry, &mut pin).and_then(|()| self.globally(registry, &mut pin)),
-            };
+            let registered = if rehearse { Ok(()) } else { self.register(registry, &mut pin) };
             match registered {
                 Ok(()) => _ = pins.insert(name, pin),
                 Err(reason) => reasons.push(Reason::at(format!("{at}.registry"), reason)),
@@ -261,13 +278,12 @@ impl Asking<'_> {
         if reasons.is_empty() { Ok(pins) } else { Err(reasons) }
     }
 
-    /// The id of a sink's schema, where it was registered before.
-    fn recall(&self, at: &str, pin: &mut PinnedSchema) {
-        let before = self.before.and_then(|(_, pins)| pins.get(at));
-        if let Some(before) = before.filter(|old| old.schema == pin.schema && old.subject == pin.subject) {
-            pin.id = pin.id.or(before.id);
-            pin.guid = before.guid.clone();
-        }
+    /// What was pinned for a sink's values or keys, where it is written as it was and has its schema's id.
+    fn kept_sink(&self, sink: &Sink, at: &str) -> Option<&PinnedSchema> {
+        let (pipeline, pins) = self.before.filter(|_| !self.refresh)?;
+        let old = pipeline.sink(&sink.name)?;
+        let same = old.encode == sink.encode && old.connector == sink.connector;
+        pins.get(at).filter(|pin| same && pin.id.is_some())
     }
 
     fn sink_schema(
@@ -275,13 +291,16 @@ impl Asking<'_> {
         pipeline: &Pipeline,
         sink: &Sink,
         (encode, part): (&spec::Encode, Part),
-        asked: &SinkRegistry,
+        (asked, before): (&SinkRegistry, Option<&PinnedSchema>),
         input: &SchemaRef,
     ) -> Result<PinnedSchema, String> {
         let client = self.registries.get(&asked.registry)?;
         let of_registry = |e: RegistryError| format!("registry `{}`: {e}", asked.registry);
         let topic = pipeline.topic(&sink.name);
         if asked.latest {
+            if let Some(before) = before {
+                return Ok(before.clone());
+            }
             let subject = subject(asked, topic, part, None)?;
             let found = client.patiently(PATIENCE, |client| client.latest(&subject)).map_err(of_registry)?;
             return Ok(PinnedSchema {
@@ -289,7 +308,8 @@ impl Asking<'_> {
                 subject: Some(subject),
                 version: Some(found.version),
                 id: Some(found.id),
-                ..PinnedSchema::default()
+                guid: guid(asked, found.guid)?,
+                columns: None,
             });
         }
         let columns = chosen(encode.columns.as_deref(), input)?;
@@ -298,6 +318,19 @@ impl Asking<'_> {
             None => Arc::new(codec::schema_of(encode.codec, &columns, &record_name(&sink.name, part))?),
         };
         let subject = subject(asked, topic, part, codec::record_name(encode.codec, &schema).as_deref())?;
+        if let Some(before) = before.filter(|pin| pin.schema.as_ref() == Some(&schema)) {
+            return Ok(before.clone());
+        }
+        let pin = PinnedSchema { subject: Some(subject.clone()), ..PinnedSchema::default() };
+        // What is registered needs nobody's consent, whatever has followed it since.
+        match client.patiently(PATIENCE, |client| client.lookup(&subject, &schema)) {
+            Ok(found) => {
+                let (id, guid) = (Some(found.id), guid(asked, found.guid)?);
+                return Ok(PinnedSchema { schema: Some(schema), id, guid, ..pin });
+            }
+            Err(RegistryError::Unknown { .. }) => {}
+            Err(other) => return Err(of_registry(other)),
+        }
         let verdict =
             client.patiently(PATIENCE, |client| client.compatible(&subject, &schema)).map_err(of_registry)?;
         if let Err(reasons) = verdict {
@@ -307,37 +340,34 @@ impl Asking<'_> {
                 reasons.join("; ")
             ));
         }
-        Ok(PinnedSchema { schema: Some(schema), subject: Some(subject), ..PinnedSchema::default() })
+        Ok(PinnedSchema { schema: Some(schema), ..pin })
     }
 
     fn register(&self, asked: &SinkRegistry, pin: &mut PinnedSchema) -> Result<(), String> {
         let (Some(schema), Some(subject), None) = (&pin.schema, &pin.subject, pin.id) else { return Ok(()) };
         let client = self.registries.get(&asked.registry)?;
-        let id = client
-            .patiently(PATIENCE, |client| client.register(subject, schema))
-            .map_err(|e| format!("registry `{}`: {e}", asked.registry))?;
-        pin.id = Some(id);
+        let of_registry = |e: RegistryError| format!("registry `{}`: {e}", asked.registry);
+        let register = |client: &Registry| client.register(subject, schema);
+        pin.id = Some(client.patiently(PATIENCE, register).map_err(of_registry)?);
+        if asked.in_header {
+            let lookup = |client: &Registry| client.lookup(subject, schema);
+            let found = client.patiently(PATIENCE, lookup).map_err(of_registry)?;
+            pin.guid = guid(asked, found.guid)?;
+        }
         Ok(())
     }
+}
 
-    /// The GUID of a schema that is registered, where records are to name it by that.
-    fn globally(&self, asked: &SinkRegistry, pin: &mut PinnedSchema) -> Result<(), String> {
-        let (Some(schema), Some(subject), true) = (&pin.schema, &pin.subject, asked.in_header) else {
-            return Ok(());
-        };
-        let client = self.registries.get(&asked.registry)?;
-        let found = client
-            .patiently(PATIENCE, |client| client.lookup(subject, schema))
-            .map_err(|e| format!("registry `{}`: {e}", asked.registry))?;
-        let guid = found.guid.ok_or_else(|| {
-            format!(
-                "registry `{}` gives its schemas no GUIDs, which a header needs: without `schema_id: header` records \
-                 name them by their ids",
-                asked.registry
-            )
-        })?;
-        pin.guid = Some(SchemaId::Guid(guid).to_string());
-        Ok(())
+/// A schema's GUID as it is pinned: where records name the schema by it.
+fn guid(asked: &SinkRegistry, guid: Option<[u8; 16]>) -> Result<Option<String>, String> {
+    match guid {
+        _ if !asked.in_header => Ok(None),
+        Some(guid) => Ok(Some(SchemaId::Guid(guid).to_string())),
+        None => Err(format!(
+            "registry `{}` gives its schemas no GUIDs, which a header needs: without `schema_id: header` records name \
+             them by their ids",
+            asked.registry
+        )),
     }
 }
 

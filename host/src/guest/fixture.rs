@@ -225,14 +225,8 @@ pub fn differences(fixture: &Fixture, answer: &Answer) -> Vec<String> {
     found
 }
 
-/// What of an aggregate's results is not the same after its states were taken and merged; one line each.
-pub fn changed_by_merging(results: &[Row], merged: &[Row]) -> Vec<String> {
-    let mut found = Vec::new();
-    compare_rows("result after take-state and merge", results, merged, &mut found);
-    found
-}
-
-fn compare_rows(port: &str, expected: &[Row], got: &[Row], found: &mut Vec<String>) {
+/// What differs between the rows of a port, one line each, added to `found`.
+pub fn compare_rows(port: &str, expected: &[Row], got: &[Row], found: &mut Vec<String>) {
     if expected.len() != got.len() {
         found.push(format!("port {port}: {} rows came out, expected {}", got.len(), expected.len()));
     }

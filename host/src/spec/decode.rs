@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field as Column, Schema};
 
 use super::error::{Findings, quoted};
 use super::formats::{Columns, Decode, Encode, Registered, Sample, SinkRegistry, ValueFormat};
-use super::model::KafkaSink;
+use super::model::SinkConnector;
 use super::table::{Field, Table};
 use super::tree::{Scalar, Value};
 use super::{read, types};
@@ -316,10 +316,10 @@ fn codec(table: &mut Table<'_>, findings: &mut Findings) -> Option<Codec> {
     read::choice(&field, &words, &[], findings)
 }
 
-/// How the rows of a sink become bytes; `kafka` is the sink, where it writes records.
+/// How the rows of a sink become bytes; `None` for a connector that could not be read.
 pub(super) fn encode(
     field: &Field<'_>,
-    kafka: Option<&KafkaSink>,
+    sink: Option<&SinkConnector>,
     findings: &mut Findings,
 ) -> Option<Encode> {
     let mut table = Table::open(field, "{ codec: json }", findings)?;
@@ -329,19 +329,26 @@ pub(super) fn encode(
     };
     let key = match table.get("key") {
         None => Some(None),
-        Some(field) => encode_key(&field, kafka, findings).map(Some),
+        Some(field) => encode_key(&field, sink, findings).map(Some),
     };
-    let encode = encode_part(&mut table, (kafka, Part::Value), findings);
+    let encode = encode_part(&mut table, (sink, Part::Value), findings);
     table.close(findings);
     Some(Encode { columns: columns?, key: key?, ..encode? })
 }
 
 /// How its key columns become the keys of records.
-fn encode_key(field: &Field<'_>, kafka: Option<&KafkaSink>, findings: &mut Findings) -> Option<Box<Encode>> {
+fn encode_key(
+    field: &Field<'_>,
+    sink: Option<&SinkConnector>,
+    findings: &mut Findings,
+) -> Option<Box<Encode>> {
     let mut table = Table::open(field, "{ codec: avro, registry: default }", findings)?;
-    let encode = encode_part(&mut table, (kafka, Part::Key), findings);
+    let encode = encode_part(&mut table, (sink, Part::Key), findings);
     table.close(findings);
-    let columns = kafka.map_or(&[][..], |kafka| &kafka.key);
+    let columns = match sink? {
+        SinkConnector::Kafka(kafka) => &kafka.key[..],
+        _ => &[],
+    };
     if columns.is_empty() {
         let error = field.error("the sink's records have no key to encode");
         findings.add(error.expected("`kafka.key` with the columns of the key"));
@@ -353,7 +360,7 @@ fn encode_key(field: &Field<'_>, kafka: Option<&KafkaSink>, findings: &mut Findi
 /// The codec and its schema: the keys of `encode` and of its `key`.
 fn encode_part(
     table: &mut Table<'_>,
-    place: (Option<&KafkaSink>, Part),
+    place: (Option<&SinkConnector>, Part),
     findings: &mut Findings,
 ) -> Option<Encode> {
     let codec = codec(table, findings);
@@ -389,7 +396,7 @@ fn encode_part(
 fn sink_registry(
     field: &Field<'_>,
     codec: Option<Codec>,
-    place: (Option<&KafkaSink>, Part),
+    place: (Option<&SinkConnector>, Part),
     findings: &mut Findings,
 ) -> Option<SinkRegistry> {
     if field.node.scalar().is_some() {
@@ -445,18 +452,18 @@ fn sink_registry(
 /// Where records name their schema; in a header only where there are headers and none of that name yet.
 fn in_header(
     field: &Field<'_>,
-    (kafka, part): (Option<&KafkaSink>, Part),
+    (sink, part): (Option<&SinkConnector>, Part),
     findings: &mut Findings,
 ) -> Option<bool> {
     let in_header = read::choice(field, &[("value", false), ("header", true)], &[], findings)?;
     let name = part.header();
-    let problem = match kafka {
+    let problem = match sink {
         _ if !in_header => return Some(false),
-        None => "only records of Kafka have headers".to_owned(),
-        Some(kafka) if kafka.headers.iter().any(|header| header == name) => {
+        Some(SinkConnector::Kafka(kafka)) if kafka.headers.iter().any(|header| header == name) => {
             format!("the sink's `headers` have a `{name}` already")
         }
-        Some(_) => return Some(true),
+        Some(SinkConnector::Kafka(_)) | None => return Some(true),
+        Some(_) => "only records of Kafka have headers".to_owned(),
     };
     findings.add(field.error(problem).expected("`value`, or no `schema_id`"));
     None

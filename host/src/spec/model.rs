@@ -354,7 +354,7 @@ pub struct Sink {
     pub connector: SinkConnector,
     /// How rows become bytes; `None` where the connector takes rows.
     pub encode: Option<Encode>,
-    /// What the codec is told. Its schema's id in a registry is there once that was asked
+    /// What the codec is told. What names its schema in a registry is there once that was asked
     /// ([`Pipeline::register`]).
     pub encoder: Option<codec::Encode>,
     /// The same for keys; `None` where they are text.

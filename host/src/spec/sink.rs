@@ -205,13 +205,7 @@ fn encode(
     };
     match (takes_bytes, field) {
         (true, None) => Some(Some(default())),
-        (true, Some(field)) => {
-            let kafka = match connector {
-                Some(SinkConnector::Kafka(kafka)) => Some(kafka),
-                _ => None,
-            };
-            decode::encode(&field, kafka, findings).map(Some)
-        }
+        (true, Some(field)) => decode::encode(&field, connector, findings).map(Some),
         (false, None) => Some(None),
         (false, Some(field)) => {
             findings.add(field.error("this sink takes rows as they are: there is nothing to encode"));

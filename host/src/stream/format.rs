@@ -33,7 +33,7 @@ impl Decode {
 
     /// Values name their schema in this registry of the host.
     pub fn registry(self, name: &str) -> Self {
-        self.set("registry", name)
+        self.set("registry.name", name)
     }
 
     /// Any other key of `decode`, by its path: `include`, `sample.records`.
@@ -74,9 +74,9 @@ impl Encode {
         self.set("definition", definition)
     }
 
-    /// Values begin with the id of their schema in this registry of the host.
+    /// Values name their schema in this registry of the host.
     pub fn registry(self, name: &str) -> Self {
-        self.set("registry", name)
+        self.set("registry.name", name)
     }
 
     /// Any other key of `encode`, by its path: `layout`, `registry.strategy`.

@@ -21,7 +21,8 @@ const STATE: u32 = 0;
 /// The index of the port of results.
 const RESULT: u32 = 1;
 
-/// One instance, with the groups that it has been given since they were last taken.
+/// One instance, with the groups that it has been given since they were last taken. After a call that failed it is
+/// dropped: how many groups it has is not known then.
 pub(super) struct Accumulator {
     binding: Arc<Binding>,
     guest: Sandbox,

@@ -65,7 +65,9 @@ impl Component {
     ) -> Result<Arc<Bound>, WasmError> {
         let no_step = match self.manifest().world {
             World::Filter | World::Map | World::FlatMap | World::Agent => None,
-            World::Scalar => Some("a scalar component is for SQL expressions, not for a step"),
+            World::Scalar => Some(
+                "a scalar component is for SQL expressions, which call none in this release: as a step, write it as a map",
+            ),
             World::Aggregate => Some("an aggregate component is for windows, which are not in this release"),
         };
         if let Some(reason) = no_step {

@@ -151,7 +151,7 @@ impl Outbox {
         self.bytes = self.bytes.saturating_add(message.len());
         if self.bytes > self.limit_bytes {
             return Err(Stop::Invalid(format!(
-                "it emitted {} bytes in one call; limits.emit_bytes allows {}",
+                "it emitted {} bytes in one call; limits.emit allows {}",
                 self.bytes, self.limit_bytes
             )));
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, RecordBatch, UInt32Array};
 use arrow::buffer::{BooleanBuffer, Buffer};
+use arrow::compute::filter_record_batch;
 use arrow::datatypes::{SchemaRef, UInt32Type};
 
 use super::World;
@@ -186,24 +187,33 @@ impl Instance {
                 out.push(Batch::new(emitted));
                 continue;
             }
+            let emitted = self.of_taken_rows(emitted, last, batch.len(), errors)?;
             let rows = emitted.column(last).as_primitive::<UInt32Type>().clone();
-            self.check_rows(&rows, batch.len(), errors)?;
             out.push(self.with_origin(batch, &rows, emitted, last)?);
         }
         Ok(())
     }
 
-    fn check_rows(&mut self, rows: &UInt32Array, len: usize, errors: &[RowError]) -> Result<(), CallError> {
+    /// What was emitted without what comes from refused rows: a guest may emit first and refuse afterwards.
+    fn of_taken_rows(
+        &mut self,
+        emitted: RecordBatch,
+        origin: usize,
+        len: usize,
+        errors: &[RowError],
+    ) -> Result<RecordBatch, CallError> {
+        let rows = emitted.column(origin).as_primitive::<UInt32Type>();
         if let Some(row) = rows.values().iter().find(|&&row| row as usize >= len) {
-            return Err(self
-                .guest
-                .invalid(format!("its `{ROW_COLUMN}` says row {row} of a batch of {len} rows")));
+            let wrong = format!("its `{ROW_COLUMN}` says row {row} of a batch of {len} rows");
+            return Err(self.guest.invalid(wrong));
         }
-        let refused = |row: &&u32| errors.binary_search_by_key(*row, |error| error.row).is_ok();
-        match rows.values().iter().find(refused) {
-            Some(row) => Err(self.guest.invalid(format!("it refused row {row} and emitted from it too"))),
-            None => Ok(()),
+        let taken = |row: &u32| errors.binary_search_by_key(row, |error| error.row).is_err();
+        if errors.is_empty() || rows.values().iter().all(taken) {
+            return Ok(emitted);
         }
+        let keep: BooleanBuffer = rows.values().iter().map(taken).collect();
+        filter_record_batch(&emitted, &BooleanArray::new(keep, None))
+            .map_err(|e| self.guest.invalid(e.to_string()))
     }
 
     /// Rows emitted by a flat-map, without the column that says where they came from.

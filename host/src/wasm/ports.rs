@@ -52,7 +52,7 @@ pub(super) fn leaving(
             Ok(vec![(MAIN_PORT.into(), output_schema(manifest, input, schema)?)])
         }
         (World::Scalar, [(_, schema)]) => match schema.fields().len() {
-            1 => Ok(vec![(MAIN_PORT.into(), Arc::clone(schema))]),
+            1 => check_names(schema).map(|()| vec![(MAIN_PORT.into(), Arc::clone(schema))]),
             columns => Err(format!("a scalar has one output column, and its port has {columns}")),
         },
         (World::Aggregate, _) => aggregate(ports),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+use super::accumulator::Accumulator;
 use super::{Component, Level, WasmError};
 use crate::batch::Batch;
 use crate::operator::component::{CallError, Guest, Version};
@@ -29,8 +30,8 @@ pub struct Run {
 pub struct GroupedRun {
     /// One row a group.
     pub results: RecordBatch,
-    /// The results of the same rows when the states were taken in between and merged into fresh groups, as a host
-    /// does that moves them: no others for a component that does what it says.
+    /// The results of the same rows in two parts, whose states were taken and merged, as a host does that moves them:
+    /// no others for a component that does what it says.
     pub merged: RecordBatch,
     /// Refused rows.
     pub errors: Vec<RowError>,
@@ -47,20 +48,43 @@ pub fn run_groups(
     rows: &RecordBatch,
     groups: &[u32],
 ) -> Result<GroupedRun, WasmError> {
+    if groups.len() != rows.num_rows() {
+        let text = format!("there are {} groups for {} rows", groups.len(), rows.num_rows());
+        return Err(WasmError::new(text));
+    }
     let bound = component.bind(&rows.schema(), config, &everything(), limits)?;
     let mut guest = bound.accumulate().map_err(failed)?;
-    let count = groups.iter().max().map_or(0, |largest| largest + 1);
+    let count = groups.iter().max().map_or(0, |largest| largest.saturating_add(1));
     let mut run = || {
         let errors = guest.update(rows, groups, count)?;
         let results = guest.finish()?;
-        guest.update(rows, groups, count)?;
-        let states = guest.take_state()?;
-        guest.merge(&states, &(0..count).collect::<Vec<_>>(), count)?;
-        let merged = guest.finish()?;
+        let merged = in_two_parts(&mut guest, rows, groups, count)?;
         guest.close();
         Ok(GroupedRun { results, merged, errors, log: guest.take_log() })
     };
     run().map_err(failed)
+}
+
+fn in_two_parts(
+    guest: &mut Accumulator,
+    rows: &RecordBatch,
+    groups: &[u32],
+    count: u32,
+) -> Result<RecordBatch, CallError> {
+    let half = groups.len() / 2;
+    let all: Vec<u32> = (0..count).collect();
+    let mut states = Vec::new();
+    for (from, to) in [(0, half), (half, groups.len())] {
+        guest.update(&rows.slice(from, to - from), &groups[from..to], count)?;
+        states.push(guest.take_state()?);
+    }
+    for states in &states {
+        guest.merge(states, &all, count)?;
+    }
+    let merged = guest.finish()?;
+    // Of no group there is no row: whoever has not forgotten them is told.
+    guest.finish()?;
+    Ok(merged)
 }
 
 fn everything() -> [String; 2] {

@@ -238,8 +238,8 @@ fn an_aggregate_is_not_believed() {
     let run = |slip: &str, rows: &[f64], groups: &[u32]| {
         run_groups(&average, &json!({ "slip": slip }), &LIMITS, &values(rows), groups)
     };
-    insta::assert_snapshot!(refusals(run("one-port", &[1.0], &[0])), @"");
-    insta::assert_snapshot!(refusals(run("emit", &[1.0], &[0])), @"");
+    insta::assert_snapshot!(refusals(run("one-port", &[1.0], &[0])), @"what its bind answered is wrong: an aggregate has the output ports state, result, and it announced state");
+    insta::assert_snapshot!(refusals(run("emit", &[1.0], &[0])), @"update emitted 1 batches; only take-state and finish emit");
     assert!(refusals(run("panic", &[1.0, 13.0], &[0, 0])).contains("update trapped: it panicked"));
     let forgetful = run("forget", &[1.0, 2.0], &[0, 1]).unwrap();
     assert_ne!(forgetful.merged, forgetful.results);
@@ -264,7 +264,7 @@ fn worlds_that_no_step_runs_are_bound_and_refused_as_a_step() {
         refusals(component.bind_step(&rows.schema(), &json!({}), &[], &LIMITS))
     };
     insta::assert_snapshot!(
-        step(&initials, &names), @"a scalar component is for SQL expressions, not for a step"
+        step(&initials, &names), @"a scalar component is for SQL expressions, which call none in this release: as a step, write it as a map"
     );
     insta::assert_snapshot!(
         step(&average, &values), @"an aggregate component is for windows, which are not in this release"

@@ -143,7 +143,7 @@ fn lying_messages() {
     negative-length: invalid-result: it emitted a bad batch on port 0: its metadata is damaged: Type `u16` at position … is unaligned.
     invalid-utf8: invalid-result: it emitted a bad batch on port 0: in the column `text` Invalid UTF8 sequence at string index 9 (27..30): invalid utf-8 sequence of 1 bytes from index 0
     descending-offsets: invalid-result: it emitted a bad batch on port 0: in the column `text` Offset invariant failure: non-monotonic offset at slot 1: 6 > 3
-    giant-emit: invalid-result: it emitted … bytes in one call; limits.emit_bytes allows …
+    giant-emit: invalid-result: it emitted … bytes in one call; limits.emit allows …
     ");
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use sabot_codec::codec::registry::{Registries, Settings};
+use sabot_codec::codec::wire::SchemaId;
 use sabot_codec::codec::{self, Codec, Decode, Encode, Framing, RegisteredSchema};
 use sabot_test_registry::TestRegistry;
 
@@ -44,7 +45,7 @@ fn framed(codec: Codec, own: &Own, registries: &Registries) -> Case {
         framing: Framing::Confluent { registry: NAME.to_owned() },
         ..Decode::plain(codec, Arc::clone(&columns))
     };
-    let encode = Encode { writer: Some(schema), schema_id: Some(id), ..Encode::plain(codec) };
+    let encode = Encode { writer: Some(schema), schema_id: Some(SchemaId::Id(id)), ..Encode::plain(codec) };
     let rows = columns::rows_of(own.name, &columns, own.rows);
     Case::new(&name, &decode, &[encode], &rows, registries)
 }

@@ -26,12 +26,12 @@ pub(crate) fn must_hold(data: &[u8]) {
 fn split_and_joined(value: &[u8]) {
     if let Ok((id, body)) = wire::split(value) {
         match id {
-            SchemaId::Id(id) => assert_eq!([&wire::prefix(id), body].concat(), value),
+            SchemaId::Id(_) => assert_eq!([&wire::naming(id)[..], body].concat(), value),
             SchemaId::Guid(guid) => assert_eq!([&[1], &guid[..], body].concat(), value),
         }
         assert!(!id.to_string().is_empty());
     }
-    let framed = [&wire::prefix(u32::MAX), value].concat();
+    let framed = [&wire::naming(SchemaId::Id(u32::MAX))[..], value].concat();
     assert!(matches!(wire::split(&framed), Ok((SchemaId::Id(u32::MAX), body)) if body == value));
 }
 

@@ -55,7 +55,8 @@ impl FlatMap for Hostile {
         hostile::at_batch(&self.config, &ids)?;
         hostile::refuse(&self.config, &ids, refused);
         let mode = self.config.mode;
-        let refuses = matches!(mode, Mode::RefuseOnValue | Mode::RetryOnValue);
+        // What it refuses with an error it emits nevertheless: the host drops that.
+        let refuses = mode == Mode::RetryOnValue;
         let mut sent: Vec<i64> =
             ids.iter().copied().filter(|id| !refuses || *id != self.config.value).collect();
         if mode == Mode::WrongRowCount {
