@@ -267,7 +267,7 @@ pub(crate) fn array(
         DataType::Map(entries, _) => {
             let DataType::Struct(fields) = entries.data_type() else { unreachable!("a map has entries") };
             let len = lens().iter().sum();
-            let keys = array(fields[0].data_type(), false, len, next);
+            let keys = told_apart(array(fields[0].data_type(), false, len, next));
             let values = array(fields[1].data_type(), fields[1].is_nullable(), len, next);
             let pairs =
                 StructArray::try_new_with_length(fields.clone(), vec![keys, values], None, len).unwrap();
@@ -368,4 +368,15 @@ pub(crate) fn spares_neighbours(
     let good = (0..record_of.len() as u32).filter(|&row| record_of[row as usize] % 2 == 1);
     let good = arrow::compute::take_record_batch(&decoded.rows, &UInt32Array::from_iter_values(good));
     assert_eq!(&good.unwrap(), batch);
+}
+
+/// Keys of maps that are text, each made another: an object of JSON has no key twice.
+fn told_apart(keys: ArrayRef) -> ArrayRef {
+    match keys.as_string_opt::<i32>() {
+        Some(texts) => {
+            let texts = texts.iter().enumerate().map(|(n, text)| format!("{}{n}", text.unwrap_or_default()));
+            Arc::new(StringArray::from_iter_values(texts))
+        }
+        None => keys,
+    }
 }

@@ -5,10 +5,13 @@
 //! references or not there: nothing is fetched from a network or a file.
 
 mod columns;
+mod cost;
 mod decode;
 mod derive;
 mod document;
 mod encode;
+#[cfg(test)]
+mod hostile_tests;
 mod shape;
 #[cfg(test)]
 mod suite_tests;
@@ -19,6 +22,7 @@ mod tape_tests;
 mod tests;
 #[cfg(test)]
 mod trip_tests;
+mod unique;
 mod validate;
 mod walk;
 

@@ -4,19 +4,29 @@
 //! ```text
 //! {"a": [1, "x"]}  ─▶  Object(1 member, end 5)  Text(a)  Array(2 items, end 5)  Number(1)  Text(x)
 //! ```
+//!
+//! Every look at a value is counted: a schema can make a validator look at a small value for hours, and there is no
+//! other way to stop it than from in here.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use jsonschema::JsonType;
 use jsonschema::json::{self, Json, NodeIdentity, cmp};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use super::unique;
+use crate::codec::problem::quote;
+
 /// In objects of more members than this a key is looked up in a list that is in order.
 const SCANNED_MAX: u32 = 24;
 /// Slots and bytes of text whose room is kept.
 const KEPT: usize = 1 << 16;
+/// How often a key that is checked as a value may be looked at.
+const NAME_LOOKS: u64 = 10_000;
 
 /// A value, read from its text.
 #[derive(Default)]
@@ -26,6 +36,39 @@ pub(super) struct Tape {
     text: String,
     /// The keys of each large object, in order.
     keys: Vec<u32>,
+    /// How deep the value is nested, and the one that is being read.
+    depth: u32,
+    reading: u32,
+    looks: Looks,
+}
+
+/// How often a validator may still look at a value.
+struct Looks(AtomicU64);
+
+impl Default for Looks {
+    fn default() -> Self {
+        Looks(AtomicU64::new(u64::MAX))
+    }
+}
+
+/// With what a validator is ended that has looked too often.
+struct Exhausted;
+
+impl Looks {
+    /// A tape is looked at by one thread at a time: there is nothing to lose between reading and writing.
+    #[inline]
+    fn take(&self) {
+        match self.0.load(Relaxed) {
+            0 => exhausted(),
+            left => self.0.store(left - 1, Relaxed),
+        }
+    }
+}
+
+#[cold]
+fn exhausted() -> ! {
+    // No hook is called: it is no bug, and `within` waits for it.
+    resume_unwind(Box::new(Exhausted));
 }
 
 /// A value without what is in it, or a key; the values of an array and the members of an object follow it.
@@ -39,8 +82,6 @@ enum Slot {
     Array(u32, u32),
     /// So many members; the slot after the last one; where the list of its keys begins, if there is one.
     Object(u32, u32, u32),
-    /// A key that comes again in its object: the last one counts.
-    Repeated,
 }
 
 /// No list of keys.
@@ -63,6 +104,13 @@ impl Tape {
         self.slots.clear();
         self.text.clear();
         self.keys.clear();
+        (self.depth, self.reading) = (0, 0);
+        self.looks = Looks::default();
+    }
+
+    fn enter(&mut self) {
+        self.reading += 1;
+        self.depth = self.depth.max(self.reading);
     }
 
     fn push_text(&mut self, text: &str) {
@@ -91,36 +139,25 @@ impl Tape {
         Keys { tape: self, at: begin, end }
     }
 
-    /// Whether the key in the last slot is among those from `begin` on, which is forgotten then.
-    fn repeats(&mut self, begin: u32) -> bool {
+    /// Whether the key in the last slot is among those from `begin` on.
+    fn repeats(&self, begin: u32) -> bool {
         let last = self.slots.len() as u32 - 1;
-        let same = self.keys_between(begin, last).find(|key| self.text_at(*key) == self.text_at(last));
-        if let Some(key) = same {
-            self.slots[key as usize] = Slot::Repeated;
-        }
-        same.is_some()
+        self.keys_between(begin, last).any(|key| self.text_at(key) == self.text_at(last))
     }
 
-    /// Lists the keys from `begin` on in order, and forgets those that come again; gives where the list begins.
-    fn list_keys(&mut self, begin: u32) -> usize {
+    /// Lists the keys from `begin` on in order; gives where the list begins, or a key that is there twice.
+    fn list_keys(&mut self, begin: u32) -> Result<usize, &str> {
         let list = self.keys.len();
         let mut keys = std::mem::take(&mut self.keys);
         keys.extend(self.keys_between(begin, self.slots.len() as u32));
-        // Stable: of equal keys the last one stays the last one.
-        keys[list..].sort_by(|a, b| self.text_at(*a).cmp(&self.text_at(*b)));
-        let mut kept = list;
-        for at in list..keys.len() {
-            let again = keys.get(at + 1).is_some_and(|next| self.text_at(*next) == self.text_at(keys[at]));
-            if again {
-                self.slots[keys[at] as usize] = Slot::Repeated;
-            } else {
-                keys[kept] = keys[at];
-                kept += 1;
-            }
-        }
-        keys.truncate(kept);
+        keys[list..].sort_unstable_by(|a, b| self.text_at(*a).cmp(&self.text_at(*b)));
+        let same = |pair: &&[u32]| self.text_at(pair[0]) == self.text_at(pair[1]);
+        let twice = keys[list..].windows(2).find(same).map(|pair| pair[0]);
         self.keys = keys;
-        list
+        match twice.and_then(|key| self.text_at(key)) {
+            Some(key) => Err(key),
+            None => Ok(list),
+        }
     }
 }
 
@@ -135,14 +172,11 @@ impl Iterator for Keys<'_> {
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {
-        while self.at < self.end {
+        (self.at < self.end).then(|| {
             let key = self.at;
             self.at = self.tape.after(key + 1);
-            if !matches!(self.tape.slots[key as usize], Slot::Repeated) {
-                return Some(key);
-            }
-        }
-        None
+            key
+        })
     }
 }
 
@@ -185,6 +219,10 @@ impl<'de> Visitor<'de> for Writer<'_> {
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        if value == 0.0 {
+            // Also -0, which is the integer 0.
+            return self.visit_u64(0);
+        }
         let number = Number::from_f64(value).ok_or_else(|| E::custom("the number is not finite"))?;
         self.0.slots.push(Slot::Number(number));
         Ok(())
@@ -198,10 +236,12 @@ impl<'de> Visitor<'de> for Writer<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<(), A::Error> {
         let tape = self.0;
         let (at, mut items) = (tape.slots.len(), 0);
+        tape.enter();
         tape.slots.push(Slot::Array(0, 0));
         while from.next_element_seed(Writer(tape))?.is_some() {
             items += 1;
         }
+        tape.reading -= 1;
         tape.slots[at] = Slot::Array(items, tape.slots.len() as u32);
         Ok(())
     }
@@ -209,26 +249,35 @@ impl<'de> Visitor<'de> for Writer<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<(), A::Error> {
         let tape = self.0;
         let (at, mut members) = (tape.slots.len(), 0);
+        tape.enter();
         tape.slots.push(Slot::Object(0, 0, NONE));
         let begin = at as u32 + 1;
         // A bit for each key, by what is quickly seen of it: where none is set twice, all keys differ.
         let mut seen = 0_u64;
         while from.next_key_seed(Writer(tape))?.is_some() {
             let bit = 1 << tape.text_at(tape.slots.len() as u32 - 1).map_or(0, trait_of);
-            if seen & bit == 0 || members > SCANNED_MAX || !tape.repeats(begin) {
-                members += 1;
+            if seen & bit != 0 && members <= SCANNED_MAX && tape.repeats(begin) {
+                let key = tape.text_at(tape.slots.len() as u32 - 1).unwrap_or_default();
+                return Err(twice(key));
             }
+            members += 1;
             seen |= bit;
             from.next_value_seed(Writer(tape))?;
         }
         let mut list = NONE;
         if members > SCANNED_MAX {
-            list = tape.list_keys(begin) as u32;
-            members = tape.keys.len() as u32 - list;
+            list = tape.list_keys(begin).map_err(twice)? as u32;
         }
+        tape.reading -= 1;
         tape.slots[at] = Slot::Object(members, tape.slots.len() as u32, list);
         Ok(())
     }
+}
+
+/// What the columns would make of the second is not what was checked.
+#[cold]
+fn twice<E: Error>(key: &str) -> E {
+    E::custom(format_args!("the key {} is there twice", quote(key.as_bytes())))
 }
 
 /// Something below 64 that equal keys have in common.
@@ -254,6 +303,7 @@ impl Json for Tape {
     fn with_string_node<T>(buffer: &mut Tape, text: &str, with: impl FnOnce(Entry<'_>) -> T) -> T {
         buffer.clear();
         buffer.push_text(text);
+        buffer.looks.0.store(NAME_LOOKS, Relaxed);
         with(Entry { tape: buffer, at: 0 })
     }
 }
@@ -267,7 +317,30 @@ pub(super) struct Entry<'a> {
 
 impl<'a> Entry<'a> {
     fn slot(self) -> &'a Slot {
+        self.tape.looks.take();
         &self.tape.slots[self.at as usize]
+    }
+
+    /// How deep the whole value is nested.
+    pub(super) fn depth(self) -> usize {
+        self.tape.depth as usize
+    }
+
+    /// Values and keys of the whole value.
+    pub(super) fn parts(self) -> usize {
+        self.tape.slots.len()
+    }
+
+    /// What `validate` answers; `None` where it has to look at a value more than `looks` times.
+    pub(super) fn within<T>(self, looks: u64, validate: impl FnOnce(Self) -> T) -> Option<T> {
+        self.tape.looks.0.store(looks, Relaxed);
+        let answer = catch_unwind(AssertUnwindSafe(|| validate(self)));
+        self.tape.looks.0.store(u64::MAX, Relaxed);
+        match answer {
+            Ok(answer) => Some(answer),
+            Err(panic) if panic.is::<Exhausted>() => None,
+            Err(panic) => resume_unwind(panic),
+        }
     }
 }
 
@@ -285,6 +358,7 @@ impl<'a> json::Node<'a, Tape> for Entry<'a> {
     }
 
     fn as_string(&self) -> Option<Cow<'a, str>> {
+        self.tape.looks.take();
         self.tape.text_at(self.at).map(Cow::Borrowed)
     }
 
@@ -308,7 +382,7 @@ impl<'a> json::Node<'a, Tape> for Entry<'a> {
 
     fn json_type(&self) -> JsonType {
         match self.slot() {
-            Slot::Null | Slot::Repeated => JsonType::Null,
+            Slot::Null => JsonType::Null,
             Slot::Boolean(_) => JsonType::Boolean,
             Slot::Number(_) => JsonType::Number,
             Slot::Text(..) => JsonType::String,
@@ -328,7 +402,7 @@ impl<'a> json::Node<'a, Tape> for Entry<'a> {
     fn to_value(&self) -> Cow<'a, Value> {
         let value = |at| Entry { tape: self.tape, at }.to_value().into_owned();
         Cow::Owned(match self.slot() {
-            Slot::Null | Slot::Repeated => Value::Null,
+            Slot::Null => Value::Null,
             Slot::Boolean(boolean) => Value::Bool(*boolean),
             Slot::Number(number) => Value::Number(number.clone()),
             Slot::Text(..) => Value::String(self.tape.text_at(self.at).unwrap_or_default().to_owned()),
@@ -385,6 +459,7 @@ impl<'a> Iterator for Members<'a> {
     type Item = (&'a str, Entry<'a>);
 
     fn next(&mut self) -> Option<(&'a str, Entry<'a>)> {
+        self.0.tape.looks.take();
         let key = self.0.next()?;
         Some((self.0.tape.text_at(key)?, Entry { tape: self.0.tape, at: key + 1 }))
     }
@@ -399,6 +474,10 @@ impl<'a> json::Array<'a, Tape> for Entry<'a> {
             Slot::Array(items, _) => *items as usize,
             _ => 0,
         }
+    }
+
+    fn is_unique(&self) -> bool {
+        unique::all_differ(self)
     }
 
     fn elements(&self) -> Items<'a> {
@@ -417,6 +496,7 @@ impl<'a> Iterator for Items<'a> {
     type Item = Entry<'a>;
 
     fn next(&mut self) -> Option<Entry<'a>> {
+        self.tape.looks.take();
         (self.at < self.end).then(|| {
             let item = Entry { tape: self.tape, at: self.at };
             self.at = self.tape.after(self.at);

@@ -1,5 +1,7 @@
 //! A tape holds what the tree of the same text holds.
 
+use std::collections::BTreeMap;
+
 use jsonschema::json::{Array, Json as _, Node as _, Object};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -7,7 +9,14 @@ use serde_json::Value;
 
 use super::tape::{Entry, Tape};
 
-/// Texts of values, where few keys make them come again.
+/// Members of an object whose keys all differ.
+fn members(members: Vec<(String, String)>) -> String {
+    let members: BTreeMap<String, String> = members.into_iter().collect();
+    let texts: Vec<String> = members.iter().rev().map(|(key, value)| format!("\"{key}\": {value}")).collect();
+    format!("{{{}}}", texts.join(", "))
+}
+
+/// Texts of values, some with many keys.
 fn text() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),
@@ -19,11 +28,11 @@ fn text() -> impl Strategy<Value = String> {
         Just(r#""\u00e4\n\ud83d\ude00""#.to_owned()),
     ];
     leaf.prop_recursive(4, 200, 60, |inner| {
-        let member = ("[a-e]{1,2}", inner.clone()).prop_map(|(key, value)| format!("\"{key}\": {value}"));
+        let member = ("[a-h]{1,2}", inner.clone());
         prop_oneof![
             vec(inner, 0..6).prop_map(|items| format!("[{}]", items.join(", "))),
-            vec(member.clone(), 0..6).prop_map(|members| format!("{{{}}}", members.join(", "))),
-            vec(member, 20..60).prop_map(|members| format!("{{{}}}", members.join(", "))),
+            vec(member.clone(), 0..6).prop_map(members),
+            vec(member, 20..60).prop_map(members),
         ]
     })
 }

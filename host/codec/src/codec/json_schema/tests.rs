@@ -148,7 +148,7 @@ fn a_column_is_null_where_the_schema_lets_it() {
     insta::assert_snapshot!(columns_of(&schema), @r"
     a: Int64!
     b: Int64
-    c: Int64
+    c: Int64!
     d: Int64
     e: Int64
     f: Int64

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use jsonschema::ValidationError;
 use jsonschema::paths::LocationSegment;
+use jsonschema::{PatternOptions, ValidationError};
 
+use super::cost;
 use super::document::Document;
 use super::tape::{Entry, Tape};
 use crate::codec::problem::{Outcome, Problem, code};
@@ -16,8 +17,26 @@ const REASONS: usize = 3;
 /// Bytes of a reason, which may quote the value.
 const REASON_BYTES: usize = 200;
 
+/// How often a value may be looked at to check it, whatever its size.
+const LOOKS: u64 = 1 << 20;
+/// And for each of its parts.
+const LOOKS_A_PART: u64 = 256;
+/// How often to say what is wrong with it: each time something is remembered, or part of the value copied.
+const LOOKS_TO_TELL: u64 = 1 << 18;
+/// Calls within calls that fit on a task's stack: each step from schema to schema is some of them, on every level of a
+/// value.
+const STEPS_ON_STACK: usize = 2_000;
+/// A compiled regular expression, bytes.
+pub(super) const PATTERN_BYTES: usize = 2 << 20;
+/// How often one that needs it may go back, for one text.
+const BACKTRACKS: usize = 100_000;
+
 /// A compiled schema.
-pub(super) struct Validator(jsonschema::Validator<Tape>);
+pub(super) struct Validator {
+    schema: jsonschema::Validator<Tape>,
+    /// The most steps from schema to schema on one value.
+    steps: usize,
+}
 
 impl Validator {
     /// Compiles a schema, or says why it is none.
@@ -26,9 +45,12 @@ impl Validator {
     }
 
     pub(super) fn of(document: &Document) -> Result<Validator, String> {
+        let steps = cost::steps(document)?;
+        let patterns = PatternOptions::fancy_regex().backtrack_limit(BACKTRACKS);
         let mut options = jsonschema::options_for::<Tape>()
             .with_retriever(document.others())
-            .with_base_uri(document.base());
+            .with_base_uri(document.base())
+            .with_pattern_options(patterns.size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES));
         if document.root.get("$schema").is_none() {
             options = options.with_draft(document.draft);
         }
@@ -39,7 +61,7 @@ impl Validator {
                 "the schema cannot be used: its identifiers and references contradict each other".into()
             );
         };
-        built.map(Validator).map_err(|error| {
+        built.map(|schema| Validator { schema, steps }).map_err(|error| {
             let reason = shortened(&error);
             match error.instance_path().as_str() {
                 "" => format!("the schema cannot be used: {reason}"),
@@ -50,13 +72,39 @@ impl Validator {
 
     /// Checks a value.
     pub(super) fn check(&self, value: Entry) -> Outcome<()> {
-        if self.0.is_valid(value) { Ok(()) } else { Err(self.violation(value)) }
+        if value.depth() * self.steps > STEPS_ON_STACK {
+            return Err(self.too_deep(value));
+        }
+        let looks = LOOKS + LOOKS_A_PART * value.parts() as u64;
+        match value.within(looks, |value| self.schema.is_valid(value)) {
+            Some(true) => Ok(()),
+            Some(false) => Err(self.violation(value)),
+            None => Err(too_costly(looks)),
+        }
+    }
+
+    #[cold]
+    fn too_deep(&self, value: Entry) -> Box<Problem> {
+        let (depth, most) = (value.depth(), STEPS_ON_STACK / self.steps);
+        let what = format!(
+            "the record is nested {depth} levels deep; by this schema, {} of whose parts lead to each other on one \
+             value, records of at most {most} levels can be checked",
+            self.steps
+        );
+        Problem::new(code::TOO_LARGE, what)
     }
 
     #[cold]
     fn violation(&self, value: Entry) -> Box<Problem> {
+        let told = value.within(LOOKS_TO_TELL, |value| self.told(value)).filter(|told| !told.is_empty());
+        let what = told.unwrap_or_else(|| "the record is not what its schema says".to_owned());
+        Problem::new(code::SCHEMA_VIOLATION, what)
+    }
+
+    /// What is wrong with a value, and where.
+    fn told(&self, value: Entry) -> String {
         let mut what = String::new();
-        for (index, error) in self.0.iter_errors(value).enumerate() {
+        for (index, error) in self.schema.iter_errors(value).enumerate() {
             if index == REASONS {
                 what.push_str("; and more");
                 break;
@@ -70,11 +118,16 @@ impl Validator {
             }
             what.push_str(&shortened(&error));
         }
-        if what.is_empty() {
-            what.push_str("the record is not what its schema says");
-        }
-        Problem::new(code::SCHEMA_VIOLATION, what)
+        what
     }
+}
+
+#[cold]
+fn too_costly(looks: u64) -> Box<Problem> {
+    let what = format!(
+        "the schema takes more than {looks} looks at the record to check it: alternatives within alternatives are to blame"
+    );
+    Problem::new(code::TOO_LARGE, what)
 }
 
 /// `items[2].price`, as all codecs write it.

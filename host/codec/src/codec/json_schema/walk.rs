@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::document::Document;
 use super::shape::{Items, Kinds, Meaning, Others, Shape};
 use crate::codec::column::MAX_SCHEMA_DEPTH;
+use crate::codec::problem::quote;
 
 /// Schemas that one consists of, at most; one that is referred to twice counts twice.
 const NODES_MAX: usize = 10_000;
@@ -37,7 +38,11 @@ impl<'r> Walk<'r> {
             Value::Bool(true) => return Ok(Shape::any()),
             Value::Bool(false) => return Ok(Shape::of(Kinds::NONE)),
             Value::Object(keywords) => keywords,
-            other => return Err(format!("a schema is an object, true or false, not {other:.40}")),
+            Value::Array(_) => return Err("a schema is an object, true or false, not a list".into()),
+            other => {
+                let other = quote(other.to_string().as_bytes());
+                return Err(format!("a schema is an object, true or false, not {other}"));
+            }
         };
         // What contains itself has no end as columns.
         let again = self.above.iter().any(|above| std::ptr::eq(*above, node));
@@ -83,9 +88,6 @@ impl<'r> Walk<'r> {
                 });
             }
             shape = shape.both(alternatives.unwrap_or_else(Shape::any));
-        }
-        if keywords.get("nullable") == Some(&Value::Bool(true)) {
-            shape.kinds = shape.kinds.either(Kinds::NULL);
         }
         Ok(shape)
     }
