@@ -1,6 +1,7 @@
 //! Turns failures into dead letters and hands them to whoever keeps them, waiting while they cannot be taken:
 //! an offset is committed only after the dead letters before it are durable.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -28,6 +29,9 @@ pub(super) struct DeadLetters {
     halt: Arc<Halt>,
     /// Told when letters cannot be kept.
     waiting: Waiting,
+    /// Letters since the last barrier, and before each that is not delivered yet: they count once they can be read.
+    uncounted: u64,
+    before: VecDeque<(u64, u64)>,
 }
 
 impl DeadLetters {
@@ -39,7 +43,7 @@ impl DeadLetters {
         halt: Arc<Halt>,
         waiting: Waiting,
     ) -> Self {
-        DeadLetters { pipeline, writer, metrics, halt, waiting }
+        DeadLetters { pipeline, writer, metrics, halt, waiting, uncounted: 0, before: VecDeque::new() }
     }
 
     /// A record that did not decode.
@@ -95,14 +99,17 @@ impl DeadLetters {
         if told {
             (self.waiting)(None);
         }
-        self.metrics.dead_letter();
+        self.uncounted += 1;
         Ok(())
     }
 
     /// Everything so far belongs to checkpoint `id`.
     pub fn barrier(&mut self, id: u64) -> Result<(), TaskError> {
         match &mut self.writer {
-            Some(writer) => writer.barrier(id).map_err(|e| TaskError::Failed(format!("dead letters: {e}"))),
+            Some(writer) => {
+                self.before.push_back((id, std::mem::take(&mut self.uncounted)));
+                writer.barrier(id).map_err(|e| TaskError::Failed(format!("dead letters: {e}")))
+            }
             None => Ok(()),
         }
     }
@@ -112,7 +119,13 @@ impl DeadLetters {
         match &mut self.writer {
             None => Ok(u64::MAX),
             Some(writer) => match writer.delivered(Duration::ZERO) {
-                Ok(id) => Ok(id.unwrap_or(0)),
+                Ok(id) => {
+                    let id = id.unwrap_or(0);
+                    while let Some((_, letters)) = self.before.pop_front_if(|(barrier, _)| *barrier <= id) {
+                        self.metrics.dead_letters_kept(letters);
+                    }
+                    Ok(id)
+                }
                 Err(ConnectorError::Retry(reason)) => {
                     *waits = Some(format!("dead letters: {reason}"));
                     Ok(0)

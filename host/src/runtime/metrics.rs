@@ -146,11 +146,11 @@ impl PipelineMetrics {
         self.positions.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clear();
     }
 
-    pub(super) fn dead_letter(&self) {
-        self.dead_letters.fetch_add(1, Relaxed);
+    pub(super) fn dead_letters_kept(&self, more: u64) {
+        self.dead_letters.fetch_add(more, Relaxed);
     }
 
-    /// Dead letters written.
+    /// Dead letters that are durable.
     pub fn dead_letters(&self) -> u64 {
         self.dead_letters.load(Relaxed)
     }

@@ -9,14 +9,16 @@ use arrow::array::{
 use arrow::compute;
 use arrow::datatypes::{Schema, SchemaRef};
 
+use super::arrow_ipc::{MAX_RECORD, MAX_RUN, arrays_of, pick, size_of_null, size_of_values};
 use super::framed::Framed;
 use super::meta::Meta;
+use super::problem::{Problem, code};
 use super::registered::RegisteredSchema;
 use super::registry::Registries;
 use super::rows::Rows;
 use super::settings::{Codec, Decode, Framing};
 use super::wire::Part;
-use super::{Decoded, arrow_ipc, avro, json, json_schema, msgpack, protobuf, text};
+use super::{Decoded, RecordError, arrow_ipc, avro, json, json_schema, msgpack, protobuf, text};
 use crate::batch::RawRecords;
 
 /// Records that cannot be decoded now: their schema's registry does not answer. Nothing was decoded; the same call
@@ -148,8 +150,10 @@ impl Decoder {
             return Ok(decoded);
         }
         if let Some(keys) = &keys {
-            keys.refuse(&mut decoded);
+            refuse(&mut decoded, &keys.errors);
         }
+        let repeated = self.repeated(raw, keys.as_ref(), &decoded);
+        refuse(&mut decoded, &repeated);
         let rows = decoded.rows.num_rows();
         let records: Vec<u32> = match &decoded.records {
             Some(records) => records.clone(),
@@ -166,6 +170,80 @@ impl Decoder {
         );
         Ok(decoded)
     }
+
+    /// The records of which what is included is too much: it is there for each of their rows, and counted before
+    /// memory is taken for it.
+    fn repeated(&self, raw: &RawRecords, keys: Option<&Keys>, decoded: &Decoded) -> Vec<RecordError> {
+        let mut errors = Vec::new();
+        let Some(records) = &decoded.records else { return errors };
+        if !records.windows(2).any(|pair| pair[0] == pair[1]) {
+            return errors;
+        }
+        let mut left = MAX_RUN;
+        for rows in records.chunk_by(|one, other| one == other) {
+            let record = rows[0];
+            let sizes = self.include.iter().map(|meta| match (meta, keys) {
+                (Meta::Key, Some(keys)) => keys.size(record),
+                (meta, _) => meta.size(raw, record as usize),
+            });
+            let bytes = sizes.fold(0, usize::saturating_add).saturating_mul(rows.len());
+            match left.checked_sub(bytes) {
+                Some(rest) if bytes <= MAX_RECORD => left = rest,
+                _ => errors.push(repeats_too_much(rows.len(), bytes).of_record(record)),
+            }
+        }
+        errors
+    }
+}
+
+#[cold]
+fn repeats_too_much(rows: usize, bytes: usize) -> Box<Problem> {
+    let what = match bytes > MAX_RECORD {
+        true => format!(
+            "what is included of it (key, headers, topic …) is there for each of its {rows} rows and takes more than \
+             {MAX_RECORD} bytes: put fewer rows into a record, or include less"
+        ),
+        false => format!(
+            "with those before it, what is included of it for each of its {rows} rows takes more than {MAX_RUN} \
+             bytes: read fewer at once, or include less"
+        ),
+    };
+    Problem::new(code::TOO_LARGE, what)
+}
+
+/// Records that failed beside their value are no rows, and are told once. `errors` rise.
+fn refuse(decoded: &mut Decoded, errors: &[RecordError]) {
+    if errors.is_empty() {
+        return;
+    }
+    let failed = |record: u32| errors.binary_search_by_key(&record, |error| error.index).is_ok();
+    let records: Vec<u32> = match decoded.records.take() {
+        Some(records) => records,
+        None => (0..decoded.rows.num_rows() as u32).collect(),
+    };
+    let kept: Vec<bool> = records.iter().map(|record| !failed(*record)).collect();
+    decoded.rows = compute::filter_record_batch(&decoded.rows, &BooleanArray::from(kept))
+        .expect("one mark for each row");
+    decoded.records = Some(records.into_iter().filter(|record| !failed(*record)).collect());
+    decoded.errors.extend(errors.iter().cloned());
+    // Stable: of a value and its key that both failed the value is told.
+    decoded.errors.sort_by_key(|error| error.index);
+    decoded.errors.dedup_by_key(|error| error.index);
+}
+
+/// The keys that did not fail and are several rows or none: whose a row is must be sure.
+fn not_one_row(decoded: &Decoded, keys: usize) -> Vec<RecordError> {
+    let Some(records) = &decoded.records else { return Vec::new() };
+    let mut rows = vec![0_usize; keys];
+    records.iter().for_each(|key| rows[*key as usize] += 1);
+    decoded.errors.iter().for_each(|error| rows[error.index as usize] = 1);
+    let wrong = rows.iter().enumerate().filter(|(_, rows)| **rows != 1);
+    wrong
+        .map(|(key, rows)| {
+            let what = format!("expected one row, found {rows}: write each key as a stream of one row");
+            Problem::new(code::TYPE_MISMATCH, what).of_record(key as u32)
+        })
+        .collect()
 }
 
 /// The keys of a run of records.
@@ -173,7 +251,7 @@ struct Keys {
     column: ArrayRef,
     /// The row of each record's key in the column; null: it has none, or one that failed.
     rows: Vec<Option<u32>>,
-    errors: Vec<super::RecordError>,
+    errors: Vec<RecordError>,
 }
 
 impl Keys {
@@ -194,7 +272,10 @@ impl Keys {
             let key = decoded.records.as_ref().map_or(row, |records| records[row] as usize);
             rows[records[key] as usize] = Some(row as u32);
         }
-        let errors = decoded.errors.into_iter().map(|error| super::RecordError {
+        let mut errors = not_one_row(&decoded, records.len());
+        errors.extend(decoded.errors);
+        errors.sort_by_key(|error| error.index);
+        let errors = errors.into_iter().map(|error| RecordError {
             index: records[error.index as usize],
             message: format!("key: {}", error.message),
             ..error
@@ -206,24 +287,13 @@ impl Keys {
         Ok(Keys { column, rows, errors: errors.collect() })
     }
 
-    /// Records whose key failed are no rows, and are told once.
-    fn refuse(&self, decoded: &mut Decoded) {
-        if self.errors.is_empty() {
-            return;
-        }
-        let failed = |record: u32| self.errors.binary_search_by_key(&record, |error| error.index).is_ok();
-        let records: Vec<u32> = match decoded.records.take() {
-            Some(records) => records,
-            None => (0..decoded.rows.num_rows() as u32).collect(),
+    /// About how many bytes the column takes for each row that comes of a record.
+    fn size(&self, record: u32) -> usize {
+        let size = match self.rows[record as usize] {
+            Some(row) => size_of_values(self.column.as_ref(), row as usize..row as usize + 1),
+            None => size_of_null(self.column.data_type()),
         };
-        let kept: Vec<bool> = records.iter().map(|record| !failed(*record)).collect();
-        decoded.rows = compute::filter_record_batch(&decoded.rows, &BooleanArray::from(kept))
-            .expect("one mark for each row");
-        decoded.records = Some(records.into_iter().filter(|record| !failed(*record)).collect());
-        decoded.errors.extend(self.errors.iter().cloned());
-        // Stable: of a value and its key that both failed the value is told.
-        decoded.errors.sort_by_key(|error| error.index);
-        decoded.errors.dedup_by_key(|error| error.index);
+        size.saturating_add(arrays_of(self.column.data_type()))
     }
 
     fn column(&self, records: &[u32]) -> ArrayRef {
@@ -233,6 +303,6 @@ impl Keys {
         if rows.len() == self.column.len() && rows.iter().enumerate().all(same) {
             return Arc::clone(&self.column);
         }
-        compute::take(&self.column, &rows, None).expect("rows of this very column")
+        pick(&self.column, &rows).expect("rows of this very column, and no more than are counted before")
     }
 }

@@ -12,6 +12,9 @@ use arrow::datatypes::{DataType, Field, TimeUnit};
 use super::settings::Decode;
 use crate::batch::RawRecords;
 
+/// About how many bytes a number takes in a column, or the place of a string or a map.
+const ENTRY: usize = 8;
+
 /// A column that is not of the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Meta {
@@ -61,6 +64,19 @@ impl Meta {
             Meta::Offset => (DataType::Int64, false),
         };
         Field::new(self.name(), of, nullable)
+    }
+
+    /// About how many bytes the column takes for each row that comes of a record; not for keys.
+    pub(super) fn size(self, raw: &RawRecords, record: usize) -> usize {
+        match self {
+            Meta::Headers | Meta::Key => {
+                let size = |value: Option<&[u8]>| value.map_or(0, <[u8]>::len);
+                let sizes = raw.headers(record).map(|(name, value)| name.len() + size(value) + ENTRY);
+                sizes.sum::<usize>() + ENTRY
+            }
+            Meta::Topic => raw.topic.len() + ENTRY,
+            Meta::Timestamp | Meta::Partition | Meta::Offset => ENTRY,
+        }
     }
 
     /// The column of the rows that came from `records`; not for keys, which have a codec.

@@ -6,6 +6,10 @@ use super::RecordError;
 /// Text quoted from a record, at most.
 const QUOTE_CHARS: usize = 40;
 
+/// Bytes of an error's text, at most: names in a record may be as long as the record, and an error must fit into
+/// a record of its own.
+const MESSAGE_MAX: usize = 1024;
+
 /// Codes of [`RecordError`].
 pub(crate) mod code {
     /// Not JSON.
@@ -97,6 +101,10 @@ impl Problem {
             message.push_str(": ");
         }
         message.push_str(&self.what);
+        if message.len() > MESSAGE_MAX {
+            message.truncate(message.floor_char_boundary(MESSAGE_MAX));
+            message.push('…');
+        }
         RecordError { index, code: self.code, message }
     }
 }
@@ -116,4 +124,19 @@ fn printable(c: char) -> impl Iterator<Item = char> {
     let escape = c.is_control().then(|| c.escape_default());
     let plain = (!c.is_control()).then_some(c);
     escape.into_iter().flatten().chain(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_two_characters() {
+        let message =
+            |name: &str| Problem::new(code::TYPE_MISMATCH, "no").in_field(name).of_record(0).message;
+        assert_eq!(message(&"x".repeat(1020)), format!("{}: no", "x".repeat(1020)));
+        assert_eq!(message(&"x".repeat(1021)), format!("{}: n…", "x".repeat(1021)));
+        assert_eq!(message(&"ä".repeat(600_000)), format!("{}…", "ä".repeat(512)));
+        assert_eq!(message(&format!("x{}", "ä".repeat(600))), format!("x{}…", "ä".repeat(511)));
+    }
 }

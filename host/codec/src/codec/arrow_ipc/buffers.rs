@@ -1,13 +1,12 @@
 //! The buffers of a message's body: where they are said to be, within its bounds, unpacked within a limit. Knows
 //! nothing of what they hold.
 
-use std::io::Read as _;
 use std::ops::Range;
 
 use arrow::buffer::Buffer;
 use arrow_ipc::{BodyCompressionMethod, CompressionType};
 
-use super::{MAX_RECORD, MAX_RUN, syntax, unsupported};
+use super::{MAX_RECORD, MAX_RUN, lz4, syntax, unsupported};
 use crate::codec::problem::{Outcome, Problem, code};
 
 /// The uncompressed length before a compressed buffer, and what it is for one that was left as it was.
@@ -143,10 +142,12 @@ impl<'a> Body<'a> {
             let body = self.range.len();
             return Err(syntax(format!("buffer {number} is {len} bytes at {offset} in a body of {body}")));
         };
+        // Also of what is compressed: buffers may lie on one another, and each is gone through.
+        self.budget.take(len)?;
         let packed = self.value.slice_with_length(self.range.start + offset, len);
         match self.compression {
             Some(how) if len > 0 => self.unpack(&packed, how),
-            _ => self.budget.take(len).map(|()| packed),
+            _ => Ok(packed),
         }
     }
 
@@ -159,7 +160,7 @@ impl<'a> Body<'a> {
         };
         let rest = packed.slice(LENGTH);
         if len == AS_IT_IS {
-            return self.budget.take(rest.len()).map(|()| rest);
+            return Ok(rest);
         }
         let Ok(len) = usize::try_from(len) else {
             return Err(syntax(format!("a buffer has {len} bytes when unpacked")));
@@ -167,8 +168,8 @@ impl<'a> Body<'a> {
         // Before anything is unpacked: the number is only what the record says.
         self.budget.take(len)?;
         let unpacked = match how {
-            CompressionType::ZSTD => self.unpacker.zstd(&rest, len),
-            _ => lz4(&rest, len),
+            CompressionType::ZSTD => self.unpacker.zstd(&rest, len).map_err(|wrong| wrong.to_string()),
+            _ => lz4::unpack(&rest, len),
         };
         match unpacked {
             Ok(unpacked) if unpacked.len() == len => Ok(Buffer::from_vec(unpacked)),
@@ -200,12 +201,4 @@ impl Unpacker {
         };
         zstd.decompress(packed, len)
     }
-}
-
-/// At most `len` bytes, and one more where there are more.
-fn lz4(packed: &[u8], len: usize) -> std::io::Result<Vec<u8>> {
-    let mut unpacked = Vec::with_capacity(len);
-    let mut reader = lz4_flex::frame::FrameDecoder::new(packed).take(len as u64 + 1);
-    reader.read_to_end(&mut unpacked)?;
-    Ok(unpacked)
 }

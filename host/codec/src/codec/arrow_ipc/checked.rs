@@ -114,7 +114,9 @@ pub(super) fn indices_of(keys: &dyn Array, values: usize) -> Outcome<UInt32Array
 pub(super) fn check_digits<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>) -> Outcome<()> {
     fn check<D: DecimalType>(array: &dyn Array) -> Outcome<()> {
         let array = array.as_primitive::<D>();
-        array.validate_decimal_precision(array.precision()).map_err(wrong)
+        let (digits, scale) = (array.precision(), array.scale());
+        let mut values = array.iter().flatten();
+        values.try_for_each(|value| D::validate_decimal_precision(value, digits, scale)).map_err(wrong)
     }
     match T::DATA_TYPE {
         DataType::Decimal32(..) => check::<Decimal32Type>(array),

@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use arrow::array::*;
 use arrow::compute::{CastOptions, cast_with_options};
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
+use arrow::datatypes::{
+    ArrowNativeTypeOp, DataType, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, DecimalType,
+    Field, FieldRef, Fields, Time64MicrosecondType, Time64NanosecondType, TimeUnit,
+};
 use arrow::error::ArrowError;
 
 use super::buffers::Budget;
+use super::size::size_of_null;
 use super::{syntax, unsupported};
 use crate::codec::column::type_name;
 use crate::codec::problem::{Outcome, Problem, code};
@@ -41,23 +45,8 @@ fn unexpected_null(array: &ArrayRef, to: &Field) -> Box<Problem> {
 }
 
 fn nulls(data_type: &DataType, rows: usize, budget: &mut Budget) -> Outcome<ArrayRef> {
-    budget.take(rows.saturating_mul(width_of_null(data_type)))?;
+    budget.take(rows.saturating_mul(size_of_null(data_type)))?;
     Ok(new_null_array(data_type, rows))
-}
-
-/// About how many bytes a null takes.
-fn width_of_null(data_type: &DataType) -> usize {
-    match data_type {
-        DataType::FixedSizeBinary(width) => *width as usize + 1,
-        DataType::FixedSizeList(item, size) => {
-            (*size as usize).saturating_mul(width_of_null(item.data_type())).saturating_add(1)
-        }
-        DataType::Struct(fields) => {
-            let widths = fields.iter().map(|field| width_of_null(field.data_type()));
-            widths.fold(1, usize::saturating_add)
-        }
-        other => other.primitive_width().unwrap_or(size_of::<i64>()) + 1,
-    }
 }
 
 /// `array` as one of type `to`.
@@ -165,10 +154,41 @@ fn refused(why: ArrowError) -> Box<Problem> {
 fn cast(array: &ArrayRef, to: &DataType, budget: &mut Budget) -> Outcome<ArrayRef> {
     let width = to.primitive_width().unwrap_or(size_of::<i64>());
     budget.take(array.len().saturating_mul(width))?;
+    if let (DataType::Time64(TimeUnit::Microsecond), DataType::Time64(TimeUnit::Nanosecond)) =
+        (array.data_type(), to)
+    {
+        return nanoseconds(array);
+    }
+    let array = &without_garbage(array, budget)?;
     let options = CastOptions { safe: false, ..CastOptions::default() };
     let array = retyped(array, &without_zone(array.data_type()))?;
     let array = cast_with_options(&array, &without_zone(to), &options).map_err(refused)?;
     retyped(&array, to)
+}
+
+/// The library multiplies these without a look at what comes of it.
+fn nanoseconds(microseconds: &ArrayRef) -> Outcome<ArrayRef> {
+    let times = microseconds.as_primitive::<Time64MicrosecondType>();
+    let times = times.try_unary::<_, Time64NanosecondType, _>(|time| time.mul_checked(1000));
+    Ok(Arc::new(times.map_err(refused)?))
+}
+
+/// Decimals with zeros where they are null: the library converts what lies there as well, and takes it for a number
+/// of no more digits than the others.
+fn without_garbage(array: &ArrayRef, budget: &mut Budget) -> Outcome<ArrayRef> {
+    fn zeroed<D: DecimalType>(array: &ArrayRef, budget: &mut Budget) -> Outcome<ArrayRef> {
+        budget.take(array.len().saturating_mul(size_of::<D::Native>()))?;
+        let zeroed: PrimitiveArray<D> = array.as_primitive::<D>().iter().collect();
+        Ok(Arc::new(zeroed.with_data_type(array.data_type().clone())))
+    }
+    match array.data_type() {
+        _ if array.null_count() == 0 => Ok(Arc::clone(array)),
+        DataType::Decimal32(..) => zeroed::<Decimal32Type>(array, budget),
+        DataType::Decimal64(..) => zeroed::<Decimal64Type>(array, budget),
+        DataType::Decimal128(..) => zeroed::<Decimal128Type>(array, budget),
+        DataType::Decimal256(..) => zeroed::<Decimal256Type>(array, budget),
+        _ => Ok(Arc::clone(array)),
+    }
 }
 
 /// A zone says how an instant is shown, not which one it is.

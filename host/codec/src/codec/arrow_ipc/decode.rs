@@ -15,6 +15,7 @@ use super::flat::Flat;
 use super::message::{Messages, Place};
 use super::resolve::Values;
 use super::schema::{Kind, Source, Stream};
+use super::size::{ARRAY, arrays_of};
 use super::{MAX_RUN, convert, syntax, unsupported};
 use crate::batch::RawRecords;
 use crate::codec::Decoded;
@@ -177,6 +178,11 @@ impl ArrowDecoder {
             let sent = Sent { value, known, dictionaries: &dictionaries };
             match place.message.header_type() {
                 MessageHeader::RecordBatch => {
+                    if !batches.is_empty() {
+                        // Also a batch without rows has its columns, and a record may have very many.
+                        let columns = self.schema.fields().iter().map(|field| arrays_of(field.data_type()));
+                        budget.take(columns.sum::<usize>().saturating_mul(ARRAY))?;
+                    }
                     batches.push(sent.rows(&place, &self.schema, &mut self.unpacker, budget)?);
                 }
                 MessageHeader::DictionaryBatch => {

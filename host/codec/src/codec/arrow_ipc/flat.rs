@@ -240,13 +240,16 @@ fn strings<O: OffsetSizeTrait>(
         Column::Utf8(_) | Column::Json(_) | Column::LargeUtf8(_) => Some(std::str::from_utf8(data).ok()?),
         _ => None,
     };
+    let value = |begin: usize, end: usize| match text {
+        Some(text) => text.get(begin..end).map(str::as_bytes),
+        None => data.get(begin..end),
+    };
     let mut begin = offset(0)?;
+    // Also where there are no rows, the values begin within the data.
+    value(begin, begin)?;
     for row in 0..rows {
         let end = offset(row + 1)?;
-        let value = match text {
-            Some(text) => text.get(begin..end)?.as_bytes(),
-            None => data.get(begin..end)?,
-        };
+        let value = value(begin, end)?;
         match column {
             _ if validity >> row & 1 == 0 => column.push_null(),
             Column::Utf8(writer) | Column::Json(writer) | Column::Binary(writer) => push(writer, value)?,

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use arrow_ipc::{Message, MetadataVersion, root_as_message};
+use arrow_ipc::{Message, MetadataVersion, root_as_message_with_opts};
 
 use super::{syntax, unsupported};
 use crate::codec::problem::Outcome;
@@ -11,6 +11,10 @@ use crate::codec::problem::Outcome;
 pub(super) const CONTINUATION: u32 = 0xffff_ffff;
 /// What a file begins with, which is no stream.
 const FILE: &[u8] = b"ARROW1";
+
+/// Parts of metadata may be shared, and are gone through once for each that shares them: together no more than so many
+/// times the bytes that there are. Writers share what describes a table, which makes less than four times.
+const MAX_SHARING: usize = 16;
 
 /// A message.
 pub(super) struct Place<'a> {
@@ -37,9 +41,7 @@ impl<'a> Messages<'a> {
     pub(super) fn next(&mut self) -> Outcome<Option<Place<'a>>> {
         let Some(metadata_len) = self.metadata_len()? else { return Ok(None) };
         let metadata = self.take(metadata_len, "metadata")?;
-        let message = root_as_message(metadata).map_err(|wrong| {
-            syntax(format!("the metadata of a message is damaged: {}", first_line(&wrong)))
-        })?;
+        let message = verified(metadata)?;
         if !matches!(message.version(), MetadataVersion::V4 | MetadataVersion::V5) {
             let version = message.version().variant_name().unwrap_or("one unknown here");
             return Err(unsupported(format!("expected metadata version V4 or V5, found {version}")));
@@ -87,6 +89,19 @@ impl<'a> Messages<'a> {
         self.at += len;
         Ok(taken)
     }
+}
+
+/// The metadata as a message, when all of it is as it says.
+fn verified(metadata: &[u8]) -> Outcome<Message<'_>> {
+    let mut options = options_of(root_as_message_with_opts);
+    options.max_apparent_size = metadata.len().saturating_mul(MAX_SHARING);
+    root_as_message_with_opts(&options, metadata)
+        .map_err(|wrong| syntax(format!("the metadata of a message is damaged: {}", first_line(&wrong))))
+}
+
+/// The options that a function takes, as they are by default: their type has no name in the library in use.
+fn options_of<'a, T: Default, M>(_: fn(&'a T, &'a [u8]) -> M) -> T {
+    T::default()
 }
 
 /// The library says in the lines after the first one by which way it came there.

@@ -1,12 +1,17 @@
 //! Dictionaries, runs and views as what they stand for: values picked by their indices, once what comes of it is
 //! known to stay within the limit. Knows nothing of messages.
 
-use arrow::array::{Array, ArrayRef, AsArray, OffsetSizeTrait, UInt32Array};
+use arrow::array::{Array, ArrayRef, MutableArrayData, UInt32Array, make_array};
 use arrow::datatypes::DataType;
+use arrow::error::ArrowError;
 
 use super::buffers::Budget;
-use super::syntax;
+use super::checked::wrong;
+use super::size::{arrays_of, size_of_null, size_of_values};
 use crate::codec::problem::Outcome;
+
+/// What making an array costs, in bytes that could be picked meanwhile.
+const MAKING: usize = 32;
 
 /// Values, each to be picked any number of times.
 pub(super) struct Values {
@@ -17,7 +22,9 @@ pub(super) struct Values {
 
 impl Values {
     pub(super) fn new(array: ArrayRef, budget: &mut Budget) -> Outcome<Values> {
-        Ok(Values { sizes: sizes(array.as_ref(), budget)?, array })
+        budget.take(array.len().saturating_mul(size_of::<usize>()))?;
+        let sizes = (0..array.len()).map(|at| size_of_values(array.as_ref(), at..at + 1)).collect();
+        Ok(Values { array, sizes })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -26,61 +33,47 @@ impl Values {
 
     /// The values at `indices`, which must be below [`len`](Self::len).
     pub(super) fn pick(&self, indices: &UInt32Array, budget: &mut Budget) -> Outcome<ArrayRef> {
-        let mut total: usize = indices.len();
+        let data_type = self.array.data_type();
+        let nulls = indices.null_count().saturating_mul(size_of_null(data_type));
+        // Nested columns are made, and seen to for each index, also where there is nothing in them.
+        let steps = (arrays_of(data_type) - 1).saturating_mul(indices.len().saturating_add(MAKING));
+        let mut total = nulls.saturating_add(steps);
         for index in indices.iter().flatten() {
             total = total.saturating_add(self.sizes[index as usize]);
         }
         budget.take(total)?;
-        arrow::compute::take(&self.array, indices, None).map_err(|wrong| syntax(wrong.to_string()))
+        pick(&self.array, indices).map_err(wrong)
     }
 }
 
-/// About how many bytes each value has.
-fn sizes(array: &dyn Array, budget: &mut Budget) -> Outcome<Vec<usize>> {
-    let len = array.len();
-    budget.take(len.saturating_mul(size_of::<usize>()))?;
-    Ok(match array.data_type() {
-        DataType::Null => vec![0; len],
-        DataType::Utf8 => of_bytes(array.as_string::<i32>().offsets()),
-        DataType::LargeUtf8 => of_bytes(array.as_string::<i64>().offsets()),
-        DataType::Binary => of_bytes(array.as_binary::<i32>().offsets()),
-        DataType::LargeBinary => of_bytes(array.as_binary::<i64>().offsets()),
-        DataType::FixedSizeBinary(width) => vec![*width as usize; len],
-        DataType::List(_) => {
-            let list = array.as_list::<i32>();
-            of_items(list.offsets(), &sizes(list.values().as_ref(), budget)?)
-        }
-        DataType::LargeList(_) => {
-            let list = array.as_list::<i64>();
-            of_items(list.offsets(), &sizes(list.values().as_ref(), budget)?)
-        }
-        DataType::Map(..) => {
-            let map = array.as_map();
-            of_items(map.offsets(), &sizes(map.entries(), budget)?)
-        }
-        DataType::FixedSizeList(_, size) => {
-            let items = sizes(array.as_fixed_size_list().values().as_ref(), budget)?;
-            let size = *size as usize;
-            (0..len).map(|i| items[i * size..(i + 1) * size].iter().sum::<usize>() + size).collect()
-        }
-        DataType::Struct(_) => {
-            let mut all = vec![0; len];
-            for column in array.as_struct().columns() {
-                let of_column = sizes(column.as_ref(), budget)?;
-                all.iter_mut().zip(of_column).for_each(|(all, one)| *all += one + 1);
+/// The values at `indices`, which must be below the length; null where an index is.
+pub(in crate::codec) fn pick(array: &ArrayRef, indices: &UInt32Array) -> Result<ArrayRef, ArrowError> {
+    // The library's way of picking reserves room for lists of the mean length, also where the short ones are picked,
+    // and does not know how many values of no width there are.
+    if !array.data_type().is_nested() && *array.data_type() != DataType::FixedSizeBinary(0) {
+        return arrow::compute::take(array, indices, None);
+    }
+    let data = array.to_data();
+    let mut picked = MutableArrayData::new(vec![&data], indices.null_count() > 0, 0);
+    let mut begin = 0;
+    while begin < indices.len() {
+        let end = (begin + 1..indices.len()).find(|&at| !follows(indices, at)).unwrap_or(indices.len());
+        match indices.is_null(begin) {
+            true => picked.try_extend_nulls(end - begin)?,
+            false => {
+                let first = indices.value(begin) as usize;
+                picked.try_extend(0, first, first + (end - begin))?;
             }
-            all
         }
-        other => vec![other.primitive_width().unwrap_or(1); len],
-    })
+        begin = end;
+    }
+    Ok(make_array(picked.freeze()))
 }
 
-fn of_bytes<O: OffsetSizeTrait>(offsets: &[O]) -> Vec<usize> {
-    offsets.windows(2).map(|pair| (pair[1] - pair[0]).as_usize() + size_of::<O>()).collect()
-}
-
-fn of_items<O: OffsetSizeTrait>(offsets: &[O], items: &[usize]) -> Vec<usize> {
-    let span =
-        |pair: &[O]| items[pair[0].as_usize()..pair[1].as_usize()].iter().map(|size| size + 1).sum::<usize>();
-    offsets.windows(2).map(|pair| span(pair) + size_of::<O>()).collect()
+/// Whether an index is of the value after the one before it, or both are null.
+fn follows(indices: &UInt32Array, at: usize) -> bool {
+    match (indices.is_null(at - 1), indices.is_null(at)) {
+        (false, false) => indices.value(at - 1).checked_add(1) == Some(indices.value(at)),
+        (before, null) => before && null,
+    }
 }

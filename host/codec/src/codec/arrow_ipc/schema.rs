@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, TimeUnit};
 use arrow_ipc::{Endianness, Type};
 
-use super::{MAX_FIELDS, syntax, unsupported};
+use super::{MAX_FIELDS, MAX_NAMES, syntax, unsupported};
 use crate::codec::column::MAX_SCHEMA_DEPTH;
 use crate::codec::problem::{Outcome, Problem, code};
 
@@ -96,7 +96,7 @@ impl Stream {
         if schema.endianness() != Endianness::Little {
             return Err(unsupported("expected a little-endian stream, found a big-endian one"));
         }
-        let mut reader = Reader { fields: 0 };
+        let mut reader = Reader { fields: 0, text: 0 };
         let columns = schema.fields().into_iter().flatten().map(|field| reader.field(field, 0));
         let columns = columns.collect::<Outcome<Vec<Source>>>()?;
         let mut dictionaries = HashMap::new();
@@ -108,6 +108,8 @@ impl Stream {
 struct Reader {
     /// Fields so far.
     fields: usize,
+    /// Bytes of their names and zones so far.
+    text: usize,
 }
 
 impl Reader {
@@ -121,7 +123,21 @@ impl Reader {
             return Err(Problem::new(code::TOO_LARGE, what));
         }
         let name = field.name().unwrap_or_default();
+        self.text(name)?;
+        self.text(field.type_as_timestamp().and_then(|at| at.timezone()).unwrap_or_default())?;
         self.source(field, name, depth).map_err(|problem| problem.in_field(name))
+    }
+
+    /// Counts a text before it is copied: of one in the record many columns may make their own.
+    fn text(&mut self, text: &str) -> Outcome<()> {
+        self.text = self.text.saturating_add(text.len());
+        if self.text > MAX_NAMES {
+            let what = format!(
+                "the names and time zones of the stream's columns have more than {MAX_NAMES} bytes: shorten them"
+            );
+            return Err(Problem::new(code::TOO_LARGE, what));
+        }
+        Ok(())
     }
 
     fn source(&mut self, field: arrow_ipc::Field<'_>, name: &str, depth: usize) -> Outcome<Source> {

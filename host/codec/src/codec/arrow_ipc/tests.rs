@@ -29,7 +29,7 @@ pub(super) fn decode<T: AsRef<[u8]>>(schema: &SchemaRef, values: &[T]) -> Decode
     decoded
 }
 
-fn errors(errors: &[RecordError]) -> String {
+pub(super) fn errors(errors: &[RecordError]) -> String {
     errors.iter().map(|e| format!("{} {}: {}", e.index, e.code, e.message)).collect::<Vec<_>>().join("\n")
 }
 
@@ -47,11 +47,11 @@ fn stream_with(batches: &[RecordBatch], options: IpcWriteOptions) -> Vec<u8> {
     writer.into_inner().unwrap()
 }
 
-fn stream(batches: &[RecordBatch]) -> Vec<u8> {
+pub(super) fn stream(batches: &[RecordBatch]) -> Vec<u8> {
     stream_with(batches, IpcWriteOptions::default())
 }
 
-fn compressed(batch: &RecordBatch, how: CompressionType) -> Vec<u8> {
+pub(super) fn compressed(batch: &RecordBatch, how: CompressionType) -> Vec<u8> {
     let options = IpcWriteOptions::default().try_with_compression(Some(how)).unwrap();
     stream_with(std::slice::from_ref(batch), options)
 }
@@ -67,12 +67,12 @@ fn rows(ids: &[i64]) -> RecordBatch {
     RecordBatch::try_new(orders(), columns).unwrap()
 }
 
-fn one(name: &str, array: ArrayRef) -> RecordBatch {
+pub(super) fn one(name: &str, array: ArrayRef) -> RecordBatch {
     RecordBatch::try_from_iter_with_nullable([(name, array, true)]).unwrap()
 }
 
 /// Where the body of a stream's first batch is preceded by its metadata: the second message.
-fn message(stream: &[u8], number: usize) -> std::ops::Range<usize> {
+pub(super) fn message(stream: &[u8], number: usize) -> std::ops::Range<usize> {
     let mut messages = super::message::Messages::of(stream);
     let mut begin = 0;
     for _ in 0..number {
@@ -213,7 +213,7 @@ fn columns_are_matched_by_name_and_must_be_there() {
 }
 
 /// What an array is as a column of this type, as JSON, or why not.
-fn through(array: impl Array + 'static, to: DataType) -> String {
+pub(super) fn through(array: impl Array + 'static, to: DataType) -> String {
     let to = schema(vec![Field::new("v", to, true)]);
     let decoded = decode(&to, &[stream(&[one("v", Arc::new(array))])]);
     match decoded.errors.first() {
@@ -280,7 +280,7 @@ fn a_column_takes_types_whose_every_value_it_holds() {
     ");
 }
 
-fn item(data_type: DataType, nullable: bool) -> FieldRef {
+pub(super) fn item(data_type: DataType, nullable: bool) -> FieldRef {
     Arc::new(Field::new("item", data_type, nullable))
 }
 
