@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, BufWriter, ErrorKind, Write as _};
+use std::io::{BufRead as _, BufReader, BufWriter, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +21,9 @@ use crate::spec::FileFormat;
 fn stop(path: &Path, reason: impl std::fmt::Display) -> ConnectorError {
     ConnectorError::Stop(format!("{}: {reason}", path.display()))
 }
+
+/// Of a line, at most: no codec takes a longer value.
+const LINE_BYTES: u64 = 1 << 30;
 
 /// Lines of a file as records: the offset is the line's number from 0.
 pub struct LineReader {
@@ -50,8 +53,11 @@ impl Reader for LineReader {
         let mut line = Vec::new();
         while records.len() < limits.records && records.byte_len() < limits.bytes {
             line.clear();
-            if self.lines.read_until(b'\n', &mut line).map_err(|e| stop(&self.path, e))? == 0 {
-                break;
+            let read = (&mut self.lines).take(LINE_BYTES + 1).read_until(b'\n', &mut line);
+            match read.map_err(|e| stop(&self.path, e))? {
+                0 => break,
+                read if read as u64 > LINE_BYTES => return Err(too_long(&self.path, self.position)),
+                _ => {}
             }
             let text = line.strip_suffix(b"\n").unwrap_or(&line);
             let text = text.strip_suffix(b"\r").unwrap_or(text);
@@ -66,6 +72,11 @@ impl Reader for LineReader {
     fn position(&self) -> i64 {
         self.position
     }
+}
+
+fn too_long(path: &Path, line: i64) -> ConnectorError {
+    let line = line + 1;
+    ConnectorError::Stop(format!("{}: line {line} is longer than {LINE_BYTES} bytes", path.display()))
 }
 
 /// Batches of a file that needs no codec. The position is a row's number.

@@ -66,13 +66,15 @@ impl Framed {
         rows: &mut Rows<R>,
         raw: &RawRecords,
     ) -> Result<Decoded, Unavailable> {
-        self.forget();
+        // What is known stays known until the run has gone through: a registry that lets few ask would never answer all.
         self.ask(raw)?;
-        Ok(rows.decode_with(raw, |reader, record, bytes| {
+        let decoded = rows.decode_with(raw, |reader, record, bytes| {
             let framed = wire::frame(raw, record, self.part, bytes)?;
             self.turn_to(reader, framed.id)?;
             reader.body(framed)
-        }))
+        });
+        self.forget();
+        Ok(decoded)
     }
 
     /// Asks the registry for every schema of a run that is not known yet, before anything is decoded.
@@ -126,11 +128,11 @@ impl Framed {
 
     /// A schema that was not there may be there by the next run; and what is remembered is bounded.
     fn forget(&mut self) {
+        self.writers.retain(|_, writer| writer.schema.is_ok());
+        self.current = self.current.take().filter(|(_, turned)| turned.is_ok());
         if self.writers.len() > WRITERS_MAX {
             self.writers.clear();
             self.current = None;
         }
-        self.writers.retain(|_, writer| writer.schema.is_ok());
-        self.current = self.current.take().filter(|(_, turned)| turned.is_ok());
     }
 }

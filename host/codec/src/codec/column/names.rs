@@ -88,7 +88,8 @@ impl Names {
     /// Columns of these names, which must differ.
     pub(super) fn new<'a>(names: impl Iterator<Item = &'a str>) -> Result<Names, String> {
         let mut slots = vec![Slot::new(b"", None, 1)];
-        slots[0].plain = false;
+        // It is no name, and must not be taken for the empty one.
+        (slots[0].plain, slots[0].key_len) = (false, 0);
         let mut by_name = HashMap::new();
         for (field, name) in names.enumerate() {
             let slot = slots.len() as u32;
@@ -193,6 +194,8 @@ mod tests {
         let predicted = |previous, text: &str| names.predict_key(previous, text.as_bytes());
         assert_eq!(predicted(START, ",\"id\":1234567890}"), Some((1, 6)));
         assert_eq!(predicted(START, ",\"id\" :1234567890}"), None);
+        // After the last name comes none, which is not the empty one.
+        assert_eq!(predicted(5, ",\"\":\"0123456789ab\""), None);
         assert_eq!(
             predicted(START, ",\"id\":1}"),
             None,

@@ -23,6 +23,12 @@ use crate::batch::RawRecords;
 
 /// Columns, and fields of one object.
 const MAX_FIELDS: usize = 1_000;
+/// Columns with all fields within them.
+const MAX_FIELDS_IN_ALL: usize = 10_000;
+/// Of a name, bytes: as of declared columns.
+const MAX_NAME: usize = 255;
+/// Of a record that is looked at: as a tree it takes a hundred times as much.
+const MAX_RECORD: usize = 1 << 20;
 /// Objects and arrays within each other.
 const MAX_DEPTH: usize = 16;
 
@@ -55,7 +61,7 @@ struct Object {
 }
 
 /// The columns that `records` have in common, and how many of the records were looked at: those that are no
-/// objects of the codec are left out.
+/// objects of the codec, or larger than [`MAX_RECORD`], are left out.
 ///
 /// # Errors
 /// Where records disagree, where none is an object, or where they have too many columns.
@@ -67,17 +73,25 @@ pub fn infer(codec: Codec, records: &RawRecords) -> Result<(SchemaRef, usize), S
     };
     let mut row = Object::default();
     let mut seen = 0;
-    for bytes in (0..records.len()).filter_map(|index| records.value(index)) {
+    let values = (0..records.len()).filter_map(|index| records.value(index));
+    for bytes in values.filter(|bytes| bytes.len() <= MAX_RECORD) {
         if let Some(Value::Object(fields)) = read(bytes) {
             row.merge(fields, "", 0)?;
             seen += 1;
+            if row.count() > MAX_FIELDS_IN_ALL {
+                return Err(format!(
+                    "the records have more than {MAX_FIELDS_IN_ALL} different keys, one within the other: declare the columns"
+                ));
+            }
         }
     }
     match (records.len(), seen) {
         (0, _) => Err("there is no record to infer columns from: write some first, or declare them".into()),
         (records, 0) => {
             let codec = codec.name();
-            Err(format!("none of {records} records is an object of {codec}: is it another codec?"))
+            Err(format!(
+                "none of {records} records is an object of {codec} of at most {MAX_RECORD} bytes: is it another codec?"
+            ))
         }
         _ if row.fields.is_empty() => Err("the records have no columns: declare them".into()),
         _ => Ok((Arc::new(Schema::new(row.into_fields())), seen)),
@@ -102,6 +116,13 @@ impl Object {
                         "{whose}: more than {MAX_FIELDS} different keys: declare the columns"
                     ));
                 }
+                None if name.is_empty() || name.len() > MAX_NAME => {
+                    return Err(format!(
+                        "the key `{}` has {} bytes, and a column's name 1 to {MAX_NAME}: declare the columns",
+                        quote(name.as_bytes()),
+                        name.len()
+                    ));
+                }
                 None => {
                     self.by_name.insert(name.clone(), self.fields.len());
                     self.fields.push((name.clone(), Kind::Unknown));
@@ -115,12 +136,25 @@ impl Object {
         Ok(())
     }
 
+    /// All fields, those within them among them.
+    fn count(&self) -> usize {
+        self.fields.iter().map(|(_, kind)| 1 + kind.count()).sum()
+    }
+
     fn into_fields(self) -> Fields {
         self.fields.into_iter().map(|(name, kind)| Field::new(name, kind.into_type(), true)).collect()
     }
 }
 
 impl Kind {
+    fn count(&self) -> usize {
+        match self {
+            Kind::List(of) => of.count(),
+            Kind::Object(of) => of.count(),
+            _ => 0,
+        }
+    }
+
     fn merge(&mut self, value: Value, path: &str, depth: usize) -> Result<(), String> {
         if matches!(self, Kind::Unknown) {
             *self = Kind::of(&value);
@@ -251,8 +285,17 @@ mod tests {
     fn what_disagrees_is_named() {
         insta::assert_snapshot!(json(&[r#"{"o":{"a b":[1]}}"#, r#"{"o":{"a b":["x"]}}"#]).unwrap_err(), @"o.a b[] is a number in one record and text in another: declare the columns");
         insta::assert_snapshot!(json(&[]).unwrap_err(), @"there is no record to infer columns from: write some first, or declare them");
-        insta::assert_snapshot!(json(&["x", "1"]).unwrap_err(), @"none of 2 records is an object of json: is it another codec?");
+        insta::assert_snapshot!(json(&["x", "1"]).unwrap_err(), @"none of 2 records is an object of json of at most 1048576 bytes: is it another codec?");
         insta::assert_snapshot!(json(&["{}"]).unwrap_err(), @"the records have no columns: declare them");
+        insta::assert_snapshot!(json(&[r#"{"":1}"#]).unwrap_err(), @"the key `` has 0 bytes, and a column's name 1 to 255: declare the columns");
+        let within = |n: usize| {
+            let inner: Vec<String> = (0..200).map(|i| format!("\"k{i}\":0")).collect();
+            format!("\"a{n}\":{{{}}}", inner.join(","))
+        };
+        let wide = format!("{{{}}}", (0..60).map(within).collect::<Vec<_>>().join(","));
+        insta::assert_snapshot!(json(&[&wide]).unwrap_err(), @"the records have more than 10000 different keys, one within the other: declare the columns");
+        let large = format!("{{\"a\":[{}0]}}", "0,".repeat(600_000));
+        assert!(json(&[&large, "{\"a\":[1]}"]).unwrap().starts_with("1 of 2"));
         let deep = format!("{}1{}", r#"{"a":"#.repeat(20), "}".repeat(20));
         assert!(json(&[&deep]).unwrap_err().contains("nested deeper than 16 levels"));
         let wide: Vec<String> = (0..=MAX_FIELDS).map(|n| format!("\"k{n}\":1")).collect();

@@ -1,5 +1,7 @@
 //! Numbers: the grammar once, then what each type makes of it without losing a digit. Knows nothing of columns.
 
+use std::str::FromStr;
+
 use arrow::datatypes::i256;
 
 use super::cursor::Cursor;
@@ -19,6 +21,8 @@ pub(crate) struct Number<'a> {
     pub(crate) text: &'a [u8],
 }
 
+/// Bytes of a text that may have an exponent which the standard library does not read to its end.
+const LONG_TEXT: usize = 64 << 10;
 /// Digits that always fit `mantissa`.
 const MANTISSA_DIGITS: usize = 19;
 /// Exponents beyond this are all the same, as no record has as many digits: nothing but zero is in range.
@@ -171,15 +175,28 @@ impl<'a> Number<'a> {
             let value = if self.exponent < 0 { mantissa / power } else { mantissa * power };
             return Some(if self.negative { -value } else { value });
         }
-        let value: f64 = self.as_str().parse().ok()?;
+        let value: f64 = self.nearest()?;
         value.is_finite().then_some(value)
     }
 
     /// The nearest value; `None` beyond the largest.
     pub(super) fn float32(&self) -> Option<f32> {
         // Not by way of a float64: that would round twice.
-        let value: f32 = self.as_str().parse().ok()?;
+        let value: f32 = self.nearest()?;
         value.is_finite().then_some(value)
+    }
+
+    /// As the standard library reads it, which stops counting at exponents beyond half a million: of a text that could
+    /// have so many zeros only the digits that count are given to it.
+    fn nearest<T: FromStr>(&self) -> Option<T> {
+        let text = self.as_str();
+        if text.len() < LONG_TEXT {
+            return text.parse().ok();
+        }
+        let (digits, exponent) = self.significant(0);
+        let digits = std::str::from_utf8(&digits).ok()?;
+        let sign = if self.negative { "-" } else { "" };
+        format!("{sign}0{digits}e{exponent}").parse().ok()
     }
 
     /// Its value times `10^scale`, where that is whole and fits 38 digits.

@@ -190,6 +190,15 @@ fn integers_hold_what_is_whole_and_fits() {
 }
 
 #[test]
+fn floats_with_half_a_million_zeros_are_what_they_are() {
+    let zeros = "0".repeat(700_000);
+    for (text, value) in [(format!("0.{zeros}1e700001"), "1.0"), (format!("-15{zeros}e-700001"), "-1.5")] {
+        assert_eq!(through(DataType::Float64, &text), value);
+        assert_eq!(through(DataType::Float32, &text), value);
+    }
+}
+
+#[test]
 fn floats_take_the_nearest_value() {
     for (value, text) in [
         ("0.1", "0.1"),
