@@ -21,6 +21,8 @@ use crate::control::{Host, Refusal};
 
 /// Bodies of more than a few bytes that are held at once.
 const UPLOADS: usize = 4;
+/// How long an upload waits for others to be read and compiled.
+const UPLOAD_WAIT: Duration = Duration::from_secs(60);
 /// How long a request waits for the host to answer a question, and to change something. The work goes on after
 /// that, unobserved.
 const READ_WAIT: Duration = Duration::from_secs(30);
@@ -70,8 +72,12 @@ impl App {
     }
 
     /// Waits for room to hold a large body.
-    pub(super) async fn upload(&self) -> OwnedSemaphorePermit {
-        Arc::clone(&self.uploads).acquire_owned().await.expect("the semaphore is never closed")
+    pub(super) async fn upload(&self) -> Result<OwnedSemaphorePermit, Refused> {
+        let room = Arc::clone(&self.uploads).acquire_owned();
+        match tokio::time::timeout(UPLOAD_WAIT, room).await {
+            Ok(Ok(room)) => Ok(room),
+            Ok(Err(_)) | Err(_) => Err(Refused::busy("other uploads take all of their time")),
+        }
     }
 
     /// The role of a request, by its token.

@@ -84,7 +84,7 @@ impl Pending {
     /// Reads it whole, when it is of one of these content types and within the limit.
     pub(super) async fn read(self, types: &[&str], limit: BodyLimit) -> Result<Held, Refused> {
         check_content_type(&self.headers, types)?;
-        let room = self.app.upload().await;
+        let room = self.app.upload().await?;
         let bytes = read_body(&self.trail, &self.headers, limit).await?;
         Ok(Held { bytes, _room: room })
     }

@@ -202,7 +202,13 @@ impl Host {
             world: manifest.world.name().to_owned(),
             manifest: serde_json::to_value(manifest).unwrap_or_default(),
         };
-        let (record, created) = self.shared.catalog.put_component(described, bytes, now_ms())?;
+        let (record, created) =
+            self.shared.catalog.put_component(described, bytes, now_ms()).inspect_err(|_| {
+                // What is not kept needs no compiled code on the disk either.
+                if self.shared.catalog.component(component.digest()).is_err() {
+                    self.shared.engine.forget(component.digest());
+                }
+            })?;
         Ok(Pushed { component: self.component_info(record), created })
     }
 
@@ -308,6 +314,10 @@ impl Host {
     pub(super) fn start_record(&self, entry: &Entry, record: &PipelineRecord) -> Answer<()> {
         self.shared.catalog.want(&record.name, Wanted::Running)?;
         let started = self.shared.job(record, entry.functions(), &self.bookkeeper).and_then(|job| {
+            let unregistered = super::schemas::unregistered(job.spec());
+            if !unregistered.is_empty() {
+                return Err(unregistered);
+            }
             Handle::start(Arc::new(job), RestartPolicy::default(), self.shared.on_give_up(&record.name))
                 .map_err(|e| vec![Reason::new(format!("a thread could not be started: {e}"))])
         });

@@ -15,6 +15,7 @@ use super::boundary::{Decoder, encode_schema, fits, plain_schema};
 use super::context::{Outbox, Phase};
 use super::instance::Instance;
 use super::limits::{CLOSE_TIMEOUT, MAX_COUNTERS};
+use super::log::LogRate;
 use super::manifest::Columns;
 use super::ports::{self, MAIN_PORT};
 use super::sandbox::{Allowance, Sandbox, bounded, refused};
@@ -52,6 +53,8 @@ pub(super) struct Binding {
     /// What leaves the step.
     pub(super) output_ports: Vec<(String, SchemaRef)>,
     counters: Mutex<BTreeMap<String, u64>>,
+    /// Of the log of all instances: a fresh one after each trap must not begin anew.
+    rate: Arc<LogRate>,
 }
 
 impl Component {
@@ -78,7 +81,7 @@ impl Component {
             Ok(bound) => WasmError::check(reasons).map(|()| bound),
             Err(error) => {
                 reasons.extend(error.reasons);
-                Err(WasmError { reasons })
+                Err(WasmError::of(reasons))
             }
         }
     }
@@ -97,7 +100,7 @@ impl Component {
         if let Some(schema) = &self.manifest().config_schema {
             reasons.extend(config::check(schema, config));
         }
-        let Some(indices) = picked else { return Err(WasmError { reasons }) };
+        let Some(indices) = picked else { return Err(WasmError::of(reasons)) };
         WasmError::check(reasons)?;
         let asked = input.project(&indices).map_err(|e| WasmError::new(e.to_string()))?;
         let plain = Arc::new(plain_schema(&asked).map_err(WasmError::new)?);
@@ -114,6 +117,7 @@ impl Component {
             guest_ports: Vec::new(),
             output_ports: Vec::new(),
             counters: Mutex::default(),
+            rate: Arc::default(),
         };
         let (_, ports) = binding.start().map_err(|e| WasmError::new(e.with_logs()))?;
         binding.output_ports = ports::leaving(self.manifest(), input, &ports)
@@ -184,6 +188,14 @@ fn pick_one(input: &Schema, name: &str, wanted: Option<&DataType>) -> Result<usi
     }
 }
 
+/// Names, as many as somebody reads.
+fn listed(names: &[&str]) -> String {
+    match names.get(..20) {
+        Some(first) if names.len() > 20 => format!("{} and {} more", first.join(", "), names.len() - 20),
+        _ => names.join(", "),
+    }
+}
+
 /// What there is instead of a column.
 fn nearest(input: &Schema, name: &str) -> String {
     let similar = |field: &&FieldRef| strsim::jaro_winkler(field.name(), name) > 0.8;
@@ -193,7 +205,7 @@ fn nearest(input: &Schema, name: &str) -> String {
         None if input.fields().is_empty() => "the input has no columns".into(),
         None => {
             let names: Vec<&str> = input.fields().iter().map(|field| field.name().as_str()).collect();
-            format!("the input has {}", names.join(", "))
+            format!("the input has {}", listed(&names))
         }
     }
 }
@@ -229,8 +241,14 @@ impl Binding {
     /// A guest after its `bind`, and the ports it answered.
     pub(super) fn start(&self) -> Result<(Sandbox, Vec<(String, SchemaRef)>), CallError> {
         let engine = &self.component.engine;
-        let allowance = Allowance { memory_bytes: self.limits.memory_bytes, setup_limit: engine.setup_limit };
-        let mut guest = Sandbox::new(engine, &self.component.pre, Arc::clone(&self.label), allowance)?;
+        let allowance = Allowance {
+            memory_bytes: self.limits.memory_bytes,
+            // A list that a guest hands over is no longer than its memory; row errors are larger on this side.
+            answer_bytes: self.limits.memory_bytes.max(1 << 20),
+            setup_limit: engine.setup_limit,
+        };
+        let mut guest =
+            Sandbox::new(engine, &self.component.pre, Arc::clone(&self.label), allowance, &self.rate)?;
         let asks = |capability: &str| {
             let has = |list: &[String]| list.iter().any(|one| one == capability);
             has(&self.component.manifest().capabilities) && has(&self.grant)

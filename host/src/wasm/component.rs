@@ -9,7 +9,7 @@ use wasmtime::component::{ComponentExportIndex, InstancePre};
 use super::bindings::{DescribeParams, DescribeResults, interface};
 use super::context::{Context, Phase};
 use super::engine::Inner;
-use super::limits::DESCRIBE_MEMORY_BYTES;
+use super::limits::{DESCRIBE_MEMORY_BYTES, MAX_MANIFEST_BYTES};
 use super::sandbox::{Allowance, Sandbox};
 use super::{Inspection, Manifest, WasmError, World, inspect, manifest};
 use crate::operator::component::CallError;
@@ -70,8 +70,7 @@ impl Component {
         })?;
         let (exports, describe) = exports(&code, inspection.world)?;
         let said = described(engine, &pre, &describe).map_err(|e| WasmError::new(e.with_logs()))?;
-        let (manifest, typed) =
-            manifest::check(said, inspection.world).map_err(|reasons| WasmError { reasons })?;
+        let (manifest, typed) = manifest::check(said, inspection.world).map_err(WasmError::of)?;
         let digest = format!("sha256:{digest_hex}");
         Ok(Component { engine: Arc::clone(engine), pre, exports, typed, digest, manifest, inspection })
     }
@@ -145,8 +144,12 @@ fn described(
     pre: &InstancePre<Context>,
     describe: &ComponentExportIndex,
 ) -> Result<super::bindings::Manifest, CallError> {
-    let allowance = Allowance { memory_bytes: DESCRIBE_MEMORY_BYTES, setup_limit: engine.setup_limit };
-    let mut guest = Sandbox::new(engine, pre, "(upload)".into(), allowance)?;
+    let allowance = Allowance {
+        memory_bytes: DESCRIBE_MEMORY_BYTES,
+        answer_bytes: MAX_MANIFEST_BYTES,
+        setup_limit: engine.setup_limit,
+    };
+    let mut guest = Sandbox::new(engine, pre, "(upload)".into(), allowance, &Arc::default())?;
     let describe = guest.function::<DescribeParams, DescribeResults>(describe)?;
     let (manifest,) = guest.call("describe", Phase::Describe, engine.setup_limit, &describe, ())?;
     Ok(manifest)

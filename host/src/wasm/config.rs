@@ -3,6 +3,14 @@
 
 use serde_json::Value;
 
+use super::error::MAX_REASONS;
+use super::limits::cut;
+
+/// Bytes of a path, a name or a value that are shown.
+const SHOWN_BYTES: usize = 200;
+/// Values or names that are listed.
+const LISTED: usize = 20;
+
 /// What is wrong with `config`, each with its path.
 pub(super) fn check(schema: &Value, config: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
@@ -11,23 +19,32 @@ pub(super) fn check(schema: &Value, config: &Value) -> Vec<String> {
 }
 
 fn walk(schema: &Value, value: &Value, path: &str, wrong: &mut Vec<String>) {
-    let Some(schema) = schema.as_object() else { return };
+    let Some(schema) = schema.as_object().filter(|_| wrong.len() <= MAX_REASONS) else { return };
     if let Some(types) = schema.get("type")
         && !is_of(types, value)
     {
-        wrong.push(format!("{path} is {value} and must be of type {}", in_words(types)));
+        wrong.push(format!(
+            "{} is {} and must be of type {}",
+            short(path),
+            json(value),
+            short(&in_words(types))
+        ));
         return;
     }
     if let Some(allowed) = schema.get("enum").and_then(Value::as_array)
         && !allowed.contains(value)
     {
-        wrong.push(format!("{path} is {value} and must be one of {}", Value::Array(allowed.clone())));
+        let allowed: Vec<String> = allowed.iter().take(LISTED).map(json).collect();
+        wrong.push(format!("{} is {} and must be one of [{}]", short(path), json(value), allowed.join(",")));
     }
     if let Some(keys) = value.as_object() {
         walk_keys(schema, keys, path, wrong);
     }
     if let (Some(items), Some(values)) = (schema.get("items"), value.as_array()) {
         for (i, value) in values.iter().enumerate() {
+            if wrong.len() > MAX_REASONS {
+                return;
+            }
             walk(items, value, &format!("{path}[{i}]"), wrong);
         }
     }
@@ -42,20 +59,35 @@ fn walk_keys(
     let none = serde_json::Map::new();
     let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
     let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
-    for name in required.filter_map(Value::as_str).filter(|name| !keys.contains_key(*name)) {
-        wrong.push(format!("{path}.{name} is missing"));
+    let missing = required.filter_map(Value::as_str).filter(|name| !keys.contains_key(*name));
+    for name in missing.take(MAX_REASONS + 1) {
+        wrong.push(format!("{}.{} is missing", short(path), short(name)));
     }
     let closed = schema.get("additionalProperties") == Some(&Value::Bool(false));
     for (name, value) in keys {
+        if wrong.len() > MAX_REASONS {
+            return;
+        }
         match properties.get(name) {
             Some(property) => walk(property, value, &format!("{path}.{name}"), wrong),
             None if closed => {
-                let known: Vec<&str> = properties.keys().map(String::as_str).collect();
-                wrong.push(format!("{path}.{name} is not known; there are: {}", known.join(", ")));
+                let known: Vec<&str> = properties.keys().take(LISTED).map(|name| short(name)).collect();
+                let known = known.join(", ");
+                wrong.push(format!("{}.{} is not known; there are: {known}", short(path), short(name)));
             }
             None => {}
         }
     }
+}
+
+/// A value as JSON, as much as somebody reads.
+fn json(value: &Value) -> String {
+    let text = value.to_string();
+    short(&text).to_owned()
+}
+
+fn short(text: &str) -> &str {
+    cut(text, SHOWN_BYTES)
 }
 
 fn is_of(types: &Value, value: &Value) -> bool {
@@ -108,6 +140,21 @@ mod tests {
         config.n is 1.5 and must be of type integer
         "#);
         assert_eq!(check(&schema, &json!({"threshold": 0.5, "mode": "fast", "n": 2})), Vec::<String>::new());
+    }
+
+    #[test]
+    fn many_mistakes_and_long_ones_are_told_as_far_as_somebody_reads() {
+        let many: Vec<String> = (0..100_000).map(|n| format!("value-{n}")).collect();
+        let schema = json!({ "items": { "enum": many } });
+        let wrong = check(&schema, &json!(vec!["x".repeat(10_000); 50_000]));
+        assert!(
+            wrong.len() <= MAX_REASONS + 1 && wrong[0].len() < 1_000,
+            "{} {}",
+            wrong.len(),
+            wrong[0].len()
+        );
+        let missing = check(&json!({ "required": many }), &json!({}));
+        assert!(missing.len() <= MAX_REASONS + 1);
     }
 
     #[test]

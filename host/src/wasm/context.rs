@@ -9,11 +9,13 @@ use arrow::array::RecordBatch;
 use wasmtime::ResourceLimiter;
 
 use super::boundary::Decoder;
+use super::engine::TICK;
 use super::limits::{
     MAX_COUNTERS, MAX_EMITS, MAX_INSTANCES, MAX_MEMORIES, MAX_NAME_BYTES, MAX_ROWS, MAX_TABLE_ELEMENTS,
     MAX_TABLES, cut,
 };
-use super::log::LogRing;
+use super::log::{LogRate, LogRing};
+use super::processor;
 use crate::operator::component::Recall;
 
 /// What of the component runs at the moment, and so what it may call.
@@ -95,11 +97,17 @@ impl ResourceLimiter for Limiter {
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= MAX_TABLE_ELEMENTS)
+        // An element is a pointer.
+        let wanted = self.used_bytes.saturating_add(desired.saturating_sub(current).saturating_mul(8));
+        if desired > MAX_TABLE_ELEMENTS || wanted > self.memory_bytes {
+            return Ok(false);
+        }
+        self.used_bytes = wanted;
+        Ok(true)
     }
 
     fn instances(&self) -> usize {
@@ -194,7 +202,12 @@ pub(super) struct Context {
 
 impl Context {
     /// Nothing granted, nothing bound.
-    pub(super) fn new(label: Arc<str>, memory_bytes: usize, ticks: Arc<AtomicU64>) -> Self {
+    pub(super) fn new(
+        label: Arc<str>,
+        memory_bytes: usize,
+        ticks: Arc<AtomicU64>,
+        rate: Arc<LogRate>,
+    ) -> Self {
         Context {
             label,
             limiter: Limiter::new(memory_bytes),
@@ -205,7 +218,7 @@ impl Context {
             recall: None,
             ticks,
             outbox: Some(Box::default()),
-            log: LogRing::default(),
+            log: LogRing::new(rate),
             counters: Vec::new(),
             clock: false,
             entropy: false,
@@ -215,6 +228,21 @@ impl Context {
     /// The engine's tick now.
     pub(super) fn tick(&self) -> u64 {
         self.ticks.load(Ordering::Relaxed)
+    }
+
+    /// Ends a call whose time is over, or for which nobody waits any more. Asked at every tick of the engine, and by every
+    /// host function: between two of these the engine has no look at the time, however long they take.
+    pub(super) fn in_time(&mut self) -> Result<(), Stop> {
+        if self.tick() == self.start_tick {
+            return Ok(());
+        }
+        let now = processor::time();
+        // Up to the first tick it may have run for all of one.
+        let running = TICK + (now - *self.first_tick_at.get_or_insert(now));
+        if self.phase == Phase::Run && self.recall.as_ref().is_some_and(|recall| recall.is_due(running)) {
+            return Err(Stop::Recalled);
+        }
+        if running > self.limit { Err(Stop::Deadline) } else { Ok(()) }
     }
 
     /// Refuses a host function in `describe`.
@@ -264,7 +292,7 @@ mod tests {
 
     #[test]
     fn counters_add_up_and_are_bounded() {
-        let mut context = Context::new("c".into(), 0, Arc::default());
+        let mut context = Context::new("c".into(), 0, Arc::default(), Arc::default());
         for i in 0..2 * MAX_COUNTERS {
             context.count(&format!("n{i}"), 1);
             context.count("n0", 1);

@@ -186,6 +186,8 @@ fn config() -> wasmtime::Config {
         .max_wasm_stack(STACK_BYTES)
         .cranelift_opt_level(wasmtime::OptLevel::Speed)
         .memory_init_cow(true)
+        // An image of a memory that is mostly empty costs what it spans, not what is in it.
+        .memory_guaranteed_dense_image_size(1 << 20)
         // No threads, futures or streams inside a component: calls are cheaper without their bookkeeping.
         .concurrency_support(false)
         // The same bits on every machine, so that a batch may be run again elsewhere.

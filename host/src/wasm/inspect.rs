@@ -59,7 +59,7 @@ pub(super) fn check_bytes(bytes: &[u8]) -> Result<(), WasmError> {
     let mut reasons = outline.excess();
     reasons.extend(check_imports(&outline.imports));
     check_exports(&outline.exports, &mut reasons);
-    if reasons.is_empty() { Ok(()) } else { Err(WasmError { reasons }) }
+    if reasons.is_empty() { Ok(()) } else { Err(WasmError::of(reasons)) }
 }
 
 /// Checks what a component imports and exports. `size` is that of the file.
@@ -75,7 +75,7 @@ pub(super) fn check_types(component: &Component, size: usize) -> Result<Inspecti
     }
     match world {
         Some(world) if reasons.is_empty() => Ok(Inspection { world, imports, exports, size }),
-        _ => Err(WasmError { reasons }),
+        _ => Err(WasmError::of(reasons)),
     }
 }
 

@@ -216,6 +216,29 @@ impl Instance {
             .map_err(|e| self.guest.invalid(e.to_string()))
     }
 
+    /// Copies of an input row are emitted without their bytes: four of a number ask for the whole row.
+    fn check_copies(&mut self, batch: &Batch, rows: &UInt32Array) -> Result<(), CallError> {
+        let mut copies = vec![0_usize; batch.len()];
+        rows.values().iter().for_each(|row| copies[*row as usize] += 1);
+        let most = copies.iter().max().copied().unwrap_or_default();
+        let limit = self.binding.limits.emit_bytes;
+        // Most flat-maps give a few rows for each, and need no closer look.
+        if batch.rows.get_array_memory_size().saturating_mul(most) <= limit {
+            return Ok(());
+        }
+        let sizes = |row: usize| batch.rows.slice(row, 1).columns().iter().map(size_of).sum::<usize>();
+        let copied = copies.iter().enumerate().filter(|(_, copies)| **copies > 1);
+        let bytes =
+            copied.fold(0_usize, |sum, (row, copies)| sum.saturating_add(sizes(row).saturating_mul(*copies)));
+        if bytes <= limit {
+            return Ok(());
+        }
+        Err(self.guest.invalid(format!(
+            "it emitted {} rows that copy {bytes} bytes of its input; limits.emit allows {limit}",
+            rows.len()
+        )))
+    }
+
     /// Rows emitted by a flat-map, without the column that says where they came from.
     fn with_origin(
         &mut self,
@@ -233,6 +256,7 @@ impl Instance {
                 RecordBatch::try_new(schema, columns).map_err(|e| self.guest.invalid(e.to_string()))?;
             return Ok(Batch { origin: batch.origin_of(rows), rows: rows_only });
         }
+        self.check_copies(batch, rows)?;
         let input = batch.take(rows).map_err(|e| self.guest.invalid(e.to_string()))?;
         let emitted = emitted.project(&kept).map_err(|e| self.guest.invalid(e.to_string()))?;
         let (schema, columns, _) = emitted.into_parts();
@@ -255,6 +279,11 @@ impl Instance {
         self.binding.take_counts(&mut self.guest);
         Ok(())
     }
+}
+
+/// Bytes of what an array shows of its buffers.
+fn size_of(array: &ArrayRef) -> usize {
+    array.to_data().get_slice_memory_size().unwrap_or(usize::MAX)
 }
 
 /// A bitmap of all rows but the refused ones.

@@ -32,6 +32,7 @@ fn output(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
     linker.instance(&interface("output"))?.func_wrap(
         "emit",
         |mut store: StoreContextMut<'_, Context>, (port, batch): (u32, WasmList<u8>)| {
+            store.data_mut().in_time()?;
             store.data().inside_run("output.emit")?;
             let Some(mut outbox) = store.data_mut().outbox.take() else {
                 return Err(Stop::Forbidden("output.emit was called from within itself".into()).into());
@@ -48,6 +49,7 @@ fn telemetry(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
     telemetry.func_wrap(
         "log",
         |mut store: StoreContextMut<'_, Context>, (level, message): (Level, WasmStr)| {
+            store.data_mut().in_time()?;
             let text = cut(&message.to_str(&store)?, MAX_TEXT_BYTES).to_owned();
             // Kept also in describe, where it is refused: a panic's text is all there is to go by.
             let context = store.data_mut();
@@ -58,6 +60,7 @@ fn telemetry(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
         },
     )?;
     telemetry.func_wrap("counter", |mut store: StoreContextMut<'_, Context>, (name, add): (WasmStr, u64)| {
+        store.data_mut().in_time()?;
         store.data().outside_describe("telemetry.counter")?;
         let name = cut(&name.to_str(&store)?, MAX_NAME_BYTES).to_owned();
         store.data_mut().count(&name, add);
@@ -68,7 +71,8 @@ fn telemetry(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
 fn clock(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
     linker.instance(&interface("clock"))?.func_wrap(
         "now-ms",
-        |store: StoreContextMut<'_, Context>, (): ()| {
+        |mut store: StoreContextMut<'_, Context>, (): ()| {
+            store.data_mut().in_time()?;
             store.data().outside_describe("clock.now-ms")?;
             granted(store.data().clock, "clock.now-ms", "clock")?;
             let now = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -80,7 +84,8 @@ fn clock(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
 fn entropy(linker: &mut Linker<Context>) -> wasmtime::Result<()> {
     linker.instance(&interface("entropy"))?.func_wrap(
         "random",
-        |store: StoreContextMut<'_, Context>, (n,): (u32,)| {
+        |mut store: StoreContextMut<'_, Context>, (n,): (u32,)| {
+            store.data_mut().in_time()?;
             store.data().outside_describe("entropy.random")?;
             granted(store.data().entropy, "entropy.random", "entropy")?;
             if n > MAX_RANDOM_BYTES {

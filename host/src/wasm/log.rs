@@ -2,36 +2,53 @@
 //! rate. Bounded in lines and bytes whatever the guest does.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use super::bindings::Level;
-use super::limits::{MAX_LOG_LINES, MAX_LOG_LINES_PER_SECOND, MAX_TEXT_BYTES, cut};
+use super::limits::{MAX_LOG_LINES, MAX_LOG_LINES_PER_SECOND, MAX_TEXT_BYTES, cut, on_one_line};
+
+/// How many lines go to the host's log, of all instances that share it.
+#[derive(Debug, Default)]
+pub(super) struct LogRate {
+    second: AtomicU64,
+    passed: AtomicU32,
+}
+
+impl LogRate {
+    /// Whether another line may go in this second. Two instances at once may begin a second twice: a line too many.
+    fn allows(&self, second: u64) -> bool {
+        if self.second.swap(second, Relaxed) != second {
+            self.passed.store(0, Relaxed);
+        }
+        self.passed.fetch_add(1, Relaxed) < MAX_LOG_LINES_PER_SECOND
+    }
+}
 
 /// The ring.
 #[derive(Debug, Default)]
 pub(super) struct LogRing {
     lines: VecDeque<(Level, String)>,
     dropped: u64,
-    second: u64,
-    passed: u32,
+    rate: Arc<LogRate>,
 }
 
 impl LogRing {
+    pub(super) fn new(rate: Arc<LogRate>) -> Self {
+        LogRing { rate, ..LogRing::default() }
+    }
+
     /// Keeps a line. `second` is any clock that counts seconds; `label` names the component in the host's log.
     pub(super) fn push(&mut self, level: Level, text: &str, label: &str, second: u64) {
-        let text = cut(text, MAX_TEXT_BYTES);
-        if self.second != second {
-            self.second = second;
-            self.passed = 0;
-        }
-        self.passed = self.passed.saturating_add(1);
-        if self.passed <= MAX_LOG_LINES_PER_SECOND {
-            pass_on(level, text, label);
+        let text = on_one_line(cut(text, MAX_TEXT_BYTES));
+        if self.rate.allows(second) {
+            pass_on(level, &text, label);
         }
         if self.lines.len() == MAX_LOG_LINES {
             self.lines.pop_front();
             self.dropped += 1;
         }
-        self.lines.push_back((level, text.to_owned()));
+        self.lines.push_back((level, text));
     }
 
     /// The lines kept with their levels, oldest first, and empties the ring.
@@ -72,6 +89,16 @@ mod tests {
         assert_eq!(lines[..2], ["(3 earlier lines)", "line 3"]);
         assert_eq!(lines[MAX_LOG_LINES], format!("line {}", MAX_LOG_LINES + 2));
         assert!(ring.take().is_empty());
+    }
+
+    #[test]
+    fn a_line_is_one_line_and_all_instances_share_a_rate() {
+        let rate = Arc::new(LogRate::default());
+        let mut ring = LogRing::new(Arc::clone(&rate));
+        ring.push(Level::Info, "x\n2026-11-29T00:00:00Z  INFO admin: \u{1b}[31mdone", "c", 0);
+        assert_eq!(ring.take(), ["x\\n2026-11-29T00:00:00Z  INFO admin: \\u{1b}[31mdone"]);
+        let allowed = (0..200).filter(|_| rate.allows(1)).count();
+        assert_eq!((allowed, rate.allows(2)), (MAX_LOG_LINES_PER_SECOND as usize, true));
     }
 
     #[test]

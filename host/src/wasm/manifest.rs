@@ -1,12 +1,14 @@
 //! What a component says of itself, as plain data that can be stored and shown, and the check that it says it
 //! properly. Knows nothing of wasmtime.
 
+use std::collections::HashSet;
+
 use arrow::datatypes::{Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use super::bindings;
 use super::boundary::decode_schema;
-use super::limits::MAX_NAME_BYTES;
+use super::limits::{MAX_COLUMNS, MAX_CONFIG_SCHEMA_BYTES, MAX_DECLARED, MAX_NAME_BYTES};
 use crate::spec::show_type;
 
 /// What kind of operator a component is: told by what it exports.
@@ -152,6 +154,19 @@ pub(super) fn check(
     }
     let (columns, typed) = check_columns(said.columns, &mut wrong);
     let config_schema = check_config_schema(&said.config_schema, &mut wrong);
+    let declared = [
+        (said.capabilities.len(), "capabilities"),
+        (said.states.len(), "states"),
+        (said.upgrades_from.len(), "versions to upgrade from"),
+    ];
+    let many = declared.into_iter().filter(|(count, _)| *count > MAX_DECLARED);
+    let many: Vec<String> = many
+        .map(|(count, of)| format!("its manifest declares {count} {of}; at most {MAX_DECLARED} are allowed"))
+        .collect();
+    if !many.is_empty() {
+        wrong.extend(many);
+        return Err(wrong);
+    }
     check_capabilities(&said.capabilities, world, &mut wrong);
     if world != World::Agent && !said.states.is_empty() {
         wrong.push(format!("its manifest declares state, which only an agent may have; it is a {world}"));
@@ -212,13 +227,19 @@ fn is_semver(version: &str) -> bool {
 fn check_columns(said: bindings::Columns, wrong: &mut Vec<String>) -> (Columns, Option<SchemaRef>) {
     match said {
         bindings::Columns::All => (Columns::All, None),
+        bindings::Columns::Named(names) if names.len() > MAX_COLUMNS => {
+            let columns = names.len();
+            wrong.push(format!("its manifest names {columns} columns; at most {MAX_COLUMNS} are allowed"));
+            (Columns::All, None)
+        }
         bindings::Columns::Named(names) => {
+            let mut seen = HashSet::new();
             for (i, name) in names.iter().enumerate() {
                 if name.is_empty() || name.len() > MAX_NAME_BYTES {
                     wrong.push(format!(
                         "its manifest's column {i} must have a name of 1 to {MAX_NAME_BYTES} bytes"
                     ));
-                } else if names[..i].contains(name) {
+                } else if !seen.insert(name) {
                     wrong.push(format!("its manifest names the column `{name}` twice"));
                 }
             }
@@ -245,6 +266,13 @@ fn declared(schema: &Schema) -> Vec<ColumnDecl> {
 
 fn check_config_schema(text: &str, wrong: &mut Vec<String>) -> Option<serde_json::Value> {
     if text.is_empty() {
+        return None;
+    }
+    if text.len() > MAX_CONFIG_SCHEMA_BYTES {
+        wrong.push(format!(
+            "its manifest's config-schema has {} bytes; at most {MAX_CONFIG_SCHEMA_BYTES} are allowed",
+            text.len()
+        ));
         return None;
     }
     match serde_json::from_str(text) {

@@ -12,8 +12,8 @@ use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
 
 use super::bindings::{OpError, RowError};
 use super::context::{Context, Phase, Stop};
-use super::engine::{Inner, TICK};
-use super::processor;
+use super::engine::Inner;
+use super::log::LogRate;
 use crate::operator::{self, component::CallError};
 
 /// A guest and all that belongs to it.
@@ -29,6 +29,8 @@ pub(super) struct Sandbox {
 pub(super) struct Allowance {
     /// Linear memory, bytes.
     pub(super) memory_bytes: usize,
+    /// What one call may hand over, bytes on this side.
+    pub(super) answer_bytes: usize,
     /// Time for instantiating.
     pub(super) setup_limit: Duration,
 }
@@ -40,12 +42,13 @@ impl Sandbox {
         pre: &InstancePre<Context>,
         label: Arc<str>,
         allowance: Allowance,
+        rate: &Arc<LogRate>,
     ) -> Result<Self, CallError> {
-        let context = Context::new(label, allowance.memory_bytes, Arc::clone(&engine.ticks));
+        let context =
+            Context::new(label, allowance.memory_bytes, Arc::clone(&engine.ticks), Arc::clone(rate));
         let mut store = Store::new(&engine.wasm, context);
         store.limiter(|context| &mut context.limiter);
-        // A list that a guest hands over is no longer than its memory; row errors are larger on this side.
-        store.set_hostcall_fuel(allowance.memory_bytes.max(1 << 20));
+        store.set_hostcall_fuel(allowance.answer_bytes);
         store.epoch_deadline_callback(at_tick);
         store.set_epoch_deadline(1);
         begin(&mut store, Phase::Describe, allowance.setup_limit);
@@ -148,19 +151,7 @@ fn begin(store: &mut Store<Context>, phase: Phase, limit: Duration) {
 /// Once a tick while a guest runs: ends it when its time is over or nobody waits for it any more, and else lets
 /// others have the thread's processor.
 fn at_tick(mut store: StoreContextMut<'_, Context>) -> wasmtime::Result<UpdateDeadline> {
-    let context = store.data_mut();
-    if context.tick() == context.start_tick {
-        return Ok(UpdateDeadline::Continue(1));
-    }
-    let now = processor::time();
-    // Up to the first tick it may have run for all of one.
-    let running = TICK + (now - *context.first_tick_at.get_or_insert(now));
-    if context.phase == Phase::Run && context.recall.as_ref().is_some_and(|recall| recall.is_due(running)) {
-        return Err(Stop::Recalled.into());
-    }
-    if running > context.limit {
-        return Err(Stop::Deadline.into());
-    }
+    store.data_mut().in_time()?;
     std::thread::yield_now();
     Ok(UpdateDeadline::Continue(1))
 }
@@ -220,7 +211,7 @@ pub(super) fn refused(error: OpError) -> CallError {
 /// A guest's text, cut where it is too long.
 pub(super) fn bounded(mut text: String) -> String {
     text.truncate(super::limits::cut(&text, super::limits::MAX_TEXT_BYTES).len());
-    text
+    super::limits::on_one_line(&text)
 }
 
 /// A row error from across the border.

@@ -121,10 +121,15 @@ impl ComponentOperator {
 
     fn replace_by(&mut self, seat: Seat, fallback: Option<u64>) -> Result<(), OperatorError> {
         let mut old = std::mem::replace(&mut self.current, seat);
+        let keeps_rows = old.keeps_rows();
         self.beat.restart(self.control.now_ms());
         self.transients = 0;
         match old.flush(&mut self.pending) {
             Ok(()) => {}
+            // What it kept is in nothing that follows: a checkpoint would let it be forgotten.
+            Err(Failure::Call(error)) if keeps_rows && !matches!(error, CallError::Recalled) => {
+                return Err(lost(old.label(), &error));
+            }
             Err(Failure::Lost(error)) => return Err(lost(old.label(), &error)),
             Err(Failure::Call(error) | Failure::Instance(error)) => {
                 let (step, component) = (self.control.name(), old.label());

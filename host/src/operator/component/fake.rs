@@ -33,6 +33,8 @@ pub struct Script {
     pub traps_on_watermark: bool,
     /// Keeps every batch until it is flushed.
     pub buffers: bool,
+    /// Flushes that are refused before one succeeds.
+    pub refused_flushes: AtomicU32,
     /// Called at the start of every call, with what it has to keep to.
     pub at_call: Option<AtCall>,
     /// Columns of the only port; those of [`rows`] when not given.
@@ -234,6 +236,11 @@ impl Guest for FakeGuest {
     fn flush(&mut self, out: &mut Output) -> Result<(), CallError> {
         assert!(!self.broken, "an instance that trapped is called again");
         self.note("flush");
+        let left = self.script.refused_flushes.load(Relaxed);
+        if left > 0 {
+            self.script.refused_flushes.store(left - 1, Relaxed);
+            return Err(CallError::Transient("the lookup is slow".into()));
+        }
         for batch in std::mem::take(&mut self.buffer) {
             self.emit(&batch, 0..batch.len(), out);
         }

@@ -91,12 +91,19 @@ impl Seat {
     ) -> Result<Duration, Failure> {
         let keeping = self.recall.clone();
         let recall = keeping.of_call(self.pace.usual(batch.len()));
-        self.enter(out, |guest, out| {
+        let mut taken = false;
+        let answer = self.enter(out, |guest, out| {
             let recall = if guest.keeps_rows() { keeping } else { recall };
             guest.keep_to(Terms { limit, recall });
             guest.call(batch, out)?;
+            taken = true;
             if flush && guest.keeps_rows() { guest.flush(out) } else { Ok(()) }
-        })
+        });
+        if taken && answer.is_err() {
+            // It keeps the batch, which is given again to whoever answers next.
+            self.discard();
+        }
+        answer
     }
 
     /// Calls the instance with something that no row is to blame for. It is not ended for a stop or another
@@ -149,6 +156,11 @@ impl Seat {
             return Ok(());
         }
         self.signal(out, |guest, out| guest.flush(out))
+    }
+
+    /// Whether there is an instance that may keep rows.
+    pub fn keeps_rows(&self) -> bool {
+        self.guest.as_ref().is_some_and(|guest| guest.keeps_rows())
     }
 
     /// Drops the instance with what it keeps: the rows of a batch that is answered anew.

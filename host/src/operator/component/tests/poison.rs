@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -12,7 +13,7 @@ use crate::batch::{Batch, Parents, RawRecords};
 use crate::operator::{Operator, OperatorError, Output};
 use crate::spec::Probation;
 
-const PROBATION: Probation = Probation { batches: 1, time: std::time::Duration::ZERO };
+const PROBATION: Probation = Probation { batches: 1, time: Duration::ZERO };
 
 fn operator(script: Script) -> (Arc<StepControl>, ComponentOperator) {
     let control = Arc::new(StepControl::new("score", version("a@1", script), PROBATION));
@@ -153,6 +154,25 @@ proptest! {
         }
         prop_assert_eq!(control.status().versions[0].rows_in, len as u64);
     }
+}
+
+#[test]
+fn what_a_replaced_version_keeps_and_does_not_flush_is_read_again() {
+    let script = Script { buffers: true, refused_flushes: AtomicU32::new(1), ..Script::default() };
+    let (control, mut operator) = operator(script);
+    operator.on_batch(&rows(0..2), &mut Output::default()).expect("it is kept");
+    let asking = std::thread::spawn(move || {
+        drop(control.exchange(version("a@2", Script::default()), Duration::from_millis(500)));
+    });
+    let error = loop {
+        match operator.between_batches() {
+            Ok(()) => std::thread::yield_now(),
+            Err(error) => break error,
+        }
+    };
+    insta::assert_snapshot!(error, @"a@1 kept rows of earlier batches when it failed (transient: the lookup is slow); they are read again from the last checkpoint, and from now on it is flushed after each batch");
+    drop(operator);
+    asking.join().expect("it gives up");
 }
 
 #[test]
