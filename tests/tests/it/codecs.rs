@@ -7,6 +7,7 @@ mod broken;
 mod ipc;
 mod msgpack;
 mod order;
+mod pages;
 mod pinned;
 mod protobuf;
 mod text;
