@@ -5,6 +5,7 @@ mod bytes;
 mod names;
 mod nested;
 mod primitive;
+mod room;
 
 use std::sync::Arc;
 

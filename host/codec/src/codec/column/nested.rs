@@ -11,6 +11,7 @@ use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, FieldRef, Fields};
 
 use super::bytes::Full;
+use super::room::fitted;
 use super::{Column, Names, type_name};
 use crate::codec::problem::{Outcome, Problem, code};
 
@@ -329,5 +330,5 @@ impl Map {
 fn finish_offsets<O: OffsetSizeTrait>(offsets: &mut Vec<O>) -> OffsetBuffer<O> {
     let mut fresh = Vec::with_capacity(offsets.len());
     fresh.push(O::zero());
-    OffsetBuffer::new(ScalarBuffer::from(std::mem::replace(offsets, fresh)))
+    OffsetBuffer::new(ScalarBuffer::from(fitted(std::mem::replace(offsets, fresh))))
 }

@@ -26,6 +26,8 @@ mod array;
 mod cursor;
 mod decode;
 mod encode;
+#[cfg(test)]
+mod hostile_tests;
 mod manner;
 mod nested;
 mod number;
