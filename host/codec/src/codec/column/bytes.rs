@@ -8,8 +8,10 @@ use arrow::array::{
     OffsetSizeTrait,
 };
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::DataType;
 
 use super::room::fitted;
+use crate::codec::arrow_ipc::size_of_null;
 use crate::codec::problem::{Outcome, Problem, code};
 
 /// Bytes of room beyond what the last batch took, at most.
@@ -119,11 +121,21 @@ pub(crate) struct FixedBytes {
     width: i32,
     len: usize,
     nulls: NullBufferBuilder,
+    null_size: usize,
 }
 
 impl FixedBytes {
     pub(super) fn new(width: i32) -> Self {
-        FixedBytes { data: Vec::new(), width, len: 0, nulls: NullBufferBuilder::new(0) }
+        FixedBytes { data: Vec::new(), width, len: 0, nulls: NullBufferBuilder::new(0), null_size: 0 }
+    }
+
+    /// As [`Column::null_size`](super::Column::null_size).
+    pub(super) fn null_size(&self) -> usize {
+        self.null_size
+    }
+
+    pub(super) fn count_nulls(&mut self) {
+        self.null_size = size_of_null(&DataType::FixedSizeBinary(self.width));
     }
 
     /// Bytes of each value.
