@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::decoder::Unavailable;
-use super::problem::{Outcome, Problem};
+use super::problem::{Outcome, Problem, shorten};
 use super::registered::RegisteredSchema;
 use super::registry::{Registries, Registry};
 use super::rows::{ReadRecord, Rows};
@@ -33,6 +33,13 @@ pub(crate) trait ReadWritten: ReadRecord {
 
 /// Why values of a schema are not read: a code and a text.
 type Refusal = (&'static str, String);
+
+/// A refusal, with as much of its text as an error shows: it is copied for every record of the schema, and may quote
+/// a large schema.
+fn refusal(code: &'static str, mut why: String) -> Refusal {
+    shorten(&mut why);
+    (code, why)
+}
 
 /// A schema that values named.
 struct Writer {
@@ -92,7 +99,7 @@ impl Framed {
                 Err(error) if !error.is_of_the_schema() => {
                     return Err(Unavailable(format!("registry `{}`: {error}", self.name)));
                 }
-                Err(error) => Err((error.code(), format!("registry `{}`: {error}", self.name))),
+                Err(error) => Err(refusal(error.code(), format!("registry `{}`: {error}", self.name))),
             };
             let number = self.next;
             self.next += 1;
@@ -117,7 +124,7 @@ impl Framed {
         let turned = match self.writers.get(&id) {
             Some(Writer { number, schema: Ok(schema) }) => {
                 reader.use_writer(*number, schema).map_err(|why| {
-                    (code::SCHEMA_MISMATCH, format!("schema {id} of registry `{}`: {why}", self.name))
+                    refusal(code::SCHEMA_MISMATCH, format!("schema {id} of registry `{}`: {why}", self.name))
                 })
             }
             Some(Writer { schema: Err(why), .. }) => Err(why.clone()),

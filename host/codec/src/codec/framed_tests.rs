@@ -81,6 +81,30 @@ fn several_writers_in_one_run_are_each_read_by_their_own_schema() {
 }
 
 #[test]
+fn a_long_reason_is_not_kept_for_every_record() {
+    let bench = bench();
+    // The reason why it cannot be used quotes the pattern.
+    let long =
+        format!(r#"{{"type":"object","properties":{{"id":{{"pattern":"({}"}}}}}}"#, "x".repeat(1 << 20));
+    let client = bench.registries.get("default").unwrap();
+    let id =
+        client.register("other-value", &Arc::new(RegisteredSchema::new(SchemaKind::Json, long))).unwrap();
+    let good = bench.ids[0];
+    let values: Vec<_> =
+        (0..200).map(|n| if n % 2 == 0 { (id, "{}") } else { (good, r#"{"id":1}"#) }).collect();
+    let decoded = decoder(&bench).decode(&records(&values)).unwrap();
+    assert_eq!((decoded.rows.num_rows(), decoded.errors.len()), (100, 100));
+    for error in &decoded.errors {
+        assert_eq!(error.code, "schema-mismatch");
+        assert!(
+            error.message.ends_with('…') && error.message.capacity() < 2048,
+            "{}",
+            error.message.capacity()
+        );
+    }
+}
+
+#[test]
 fn a_registry_that_is_away_stalls_the_run_whole_and_later_nothing_is_lost() {
     let bench = bench();
     let (mut decoder, one) = (decoder(&bench), bench.ids[0]);

@@ -92,20 +92,34 @@ impl Problem {
         let mut message = String::new();
         for part in self.path.iter().rev() {
             match part {
-                Part::Field(name) if message.is_empty() => message.push_str(name),
-                Part::Field(name) => message.extend([".", name]),
-                Part::Index(index) => message.push_str(&format!("[{index}]")),
+                Part::Field(name) if message.is_empty() => append(&mut message, name),
+                Part::Field(name) => [".", name].into_iter().for_each(|text| append(&mut message, text)),
+                Part::Index(index) => append(&mut message, &format!("[{index}]")),
             }
         }
         if !message.is_empty() {
-            message.push_str(": ");
+            append(&mut message, ": ");
         }
-        message.push_str(&self.what);
-        if message.len() > MESSAGE_MAX {
-            message.truncate(message.floor_char_boundary(MESSAGE_MAX));
-            message.push('…');
-        }
+        append(&mut message, &self.what);
+        shorten(&mut message);
         RecordError { index, code: self.code, message }
+    }
+}
+
+/// Appends no more than [`shorten`] needs to see that the message is too long: errors are kept by the thousand, with
+/// all the room they ever had.
+fn append(message: &mut String, text: &str) {
+    // A byte more than fits, and a whole character of it.
+    let room = (MESSAGE_MAX + 4).saturating_sub(message.len());
+    message.push_str(&text[..text.floor_char_boundary(room)]);
+}
+
+/// Cuts a text to what an error's text may have, and gives back its room.
+pub(crate) fn shorten(text: &mut String) {
+    if text.len() > MESSAGE_MAX {
+        text.truncate(text.floor_char_boundary(MESSAGE_MAX));
+        text.push('…');
+        text.shrink_to_fit();
     }
 }
 
@@ -138,5 +152,17 @@ mod tests {
         assert_eq!(message(&"x".repeat(1021)), format!("{}: n…", "x".repeat(1021)));
         assert_eq!(message(&"ä".repeat(600_000)), format!("{}…", "ä".repeat(512)));
         assert_eq!(message(&format!("x{}", "ä".repeat(600))), format!("x{}…", "ä".repeat(511)));
+    }
+
+    #[test]
+    fn a_long_text_takes_no_more_room_than_is_shown_of_it() {
+        let long = "x".repeat(3_000_000);
+        let problem = Problem::new(code::TYPE_MISMATCH, long.as_str()).in_field(&long).in_field("a");
+        let message = problem.of_record(0).message;
+        assert_eq!(message, format!("a.{}…", "x".repeat(1022)));
+        assert!(message.capacity() < 2 * MESSAGE_MAX, "{}", message.capacity());
+        let exact = Problem::new(code::TYPE_MISMATCH, "🐎".repeat(256)).of_record(0).message;
+        assert_eq!(exact, "🐎".repeat(256));
+        assert_eq!(Problem::new(code::TYPE_MISMATCH, "🐎".repeat(257)).of_record(0).message, exact + "…");
     }
 }

@@ -8,7 +8,10 @@ use arrow::array::{
     OffsetSizeTrait,
 };
 use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow::datatypes::DataType;
 
+use super::room::fitted;
+use crate::codec::arrow_ipc::size_of_null;
 use crate::codec::problem::{Outcome, Problem, code};
 
 /// Bytes of room beyond what the last batch took, at most.
@@ -101,8 +104,8 @@ impl<O: OffsetSizeTrait> Bytes<O> {
         let len = self.data.len();
         let room = len + len / 16 + len.min(SPARE);
         let data = std::mem::replace(&mut self.data, Vec::with_capacity(room));
-        let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-        let (data, nulls) = (Buffer::from_vec(data), self.nulls.finish());
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(fitted(offsets)));
+        let (data, nulls) = (Buffer::from_vec(fitted(data)), self.nulls.finish());
         if self.utf8 {
             // SAFETY: each value was checked to be UTF-8 when it was appended, and offsets lie between values.
             Arc::new(unsafe { GenericStringArray::new_unchecked(offsets, data, nulls) })
@@ -118,11 +121,21 @@ pub(crate) struct FixedBytes {
     width: i32,
     len: usize,
     nulls: NullBufferBuilder,
+    null_size: usize,
 }
 
 impl FixedBytes {
     pub(super) fn new(width: i32) -> Self {
-        FixedBytes { data: Vec::new(), width, len: 0, nulls: NullBufferBuilder::new(0) }
+        FixedBytes { data: Vec::new(), width, len: 0, nulls: NullBufferBuilder::new(0), null_size: 0 }
+    }
+
+    /// As [`Column::null_size`](super::Column::null_size).
+    pub(super) fn null_size(&self) -> usize {
+        self.null_size
+    }
+
+    pub(super) fn count_nulls(&mut self) {
+        self.null_size = size_of_null(&DataType::FixedSizeBinary(self.width));
     }
 
     /// Bytes of each value.
@@ -155,7 +168,7 @@ impl FixedBytes {
     }
 
     pub(super) fn finish(&mut self) -> ArrayRef {
-        let data = Buffer::from_vec(std::mem::take(&mut self.data));
+        let data = Buffer::from_vec(fitted(std::mem::take(&mut self.data)));
         let len = std::mem::take(&mut self.len);
         let array = FixedSizeBinaryArray::try_new_with_len(self.width, data, self.nulls.finish(), len);
         Arc::new(array.expect("every value has the width of the column"))

@@ -1,16 +1,21 @@
 //! Typed column writers: what every decoder appends values to. Each takes back what a failed record appended
 //! ([`Column::truncate`]), so a bad record leaves no partial row. Knows nothing of any format.
 
+mod allowance;
 mod bytes;
+#[cfg(test)]
+mod hostile_tests;
 mod names;
 mod nested;
 mod primitive;
+mod room;
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, BooleanBufferBuilder, NullArray, NullBufferBuilder};
 use arrow::datatypes::{DataType, Field, TimeUnit, i256};
 
+pub(crate) use allowance::Allowance;
 pub(crate) use bytes::{Bytes, FixedBytes, full, not_utf8};
 pub(crate) use names::{Names, START};
 pub(crate) use nested::{FixedList, List, Map, Struct};
@@ -150,6 +155,28 @@ impl Column {
     /// Appends a null. Whether the column may hold one is the caller's to check.
     pub(crate) fn push_null(&mut self) {
         each!(self, writer => writer.push_null(), null n => *n += 1)
+    }
+
+    /// What a null takes that there may be any number of, as it is within a list or map, in bytes; 0 for all others, and
+    /// where it is no more than a number takes.
+    pub(crate) fn null_size(&self) -> usize {
+        match self {
+            Column::Struct(column) => column.null_size(),
+            Column::FixedList(column) => column.null_size(),
+            Column::FixedBinary(column) => column.null_size(),
+            _ => 0,
+        }
+    }
+
+    /// The column is within a list or map: from now on it is known what its nulls take.
+    fn count_nulls(&mut self) {
+        match self {
+            Column::Struct(column) => column.count_nulls(),
+            Column::FixedList(column) => column.count_nulls(),
+            Column::FixedBinary(column) => column.count_nulls(),
+            // Lists and maps have seen to what is within them, and others have nothing within.
+            _ => {}
+        }
     }
 
     /// Forgets all but the first `len` values.

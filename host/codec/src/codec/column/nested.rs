@@ -11,7 +11,9 @@ use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, FieldRef, Fields};
 
 use super::bytes::Full;
-use super::{Column, Names, type_name};
+use super::room::fitted;
+use super::{Allowance, Column, Names, type_name};
+use crate::codec::arrow_ipc::{MAX_RUN, size_of_null};
 use crate::codec::problem::{Outcome, Problem, code};
 
 /// One column of an object (or of the record itself).
@@ -22,9 +24,22 @@ pub(crate) struct FieldColumn {
     pub(crate) data_type: DataType,
     /// Whether it may be null.
     pub(crate) nullable: bool,
+    /// What a null takes, in bytes, where the object is within a list or map.
+    null_size: u32,
     /// The object in which it was last seen, as counted by [`Struct::begin`]: tells a repeated key, and a
     /// missing one.
     pub(crate) seen: u64,
+}
+
+impl FieldColumn {
+    /// The key came again: the value that it had, the last one after `row` others, is given up.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn again(&mut self, row: usize, allowance: &mut Allowance) -> Outcome<()> {
+        allowance.take_again(&self.data_type)?;
+        self.column.truncate(row);
+        Ok(())
+    }
 }
 
 /// An object column, and the columns of a record.
@@ -37,6 +52,10 @@ pub(crate) struct Struct {
     begun: u64,
     len: usize,
     nulls: NullBufferBuilder,
+    /// As [`Column::null_size`].
+    null_size: usize,
+    /// What the records of a run may still take of their [`Allowance`], where this is the record itself.
+    left_of_run: usize,
 }
 
 impl Struct {
@@ -45,11 +64,43 @@ impl Struct {
         for field in schema {
             let column = Column::new(field, depth).map_err(|why| format!("{}: {why}", field.name()))?;
             let data_type = field.data_type().clone();
-            fields.push(FieldColumn { column, data_type, nullable: field.is_nullable(), seen: 0 });
+            fields.push(FieldColumn {
+                column,
+                data_type,
+                nullable: field.is_nullable(),
+                null_size: 0,
+                seen: 0,
+            });
         }
         let names = Names::new(schema.iter().map(|field| field.name().as_str()))?;
         let nulls = NullBufferBuilder::new(0);
-        Ok(Struct { names, fields, schema: schema.clone(), begun: 0, len: 0, nulls })
+        let schema = schema.clone();
+        Ok(Struct { names, fields, schema, begun: 0, len: 0, nulls, null_size: 0, left_of_run: MAX_RUN })
+    }
+
+    /// What the next record may take.
+    #[inline]
+    pub(crate) fn allowance(&self) -> Allowance {
+        Allowance::of_record(self.left_of_run)
+    }
+
+    /// What a record took is no longer there for the records after it, also where it was refused: it took the time.
+    #[inline]
+    pub(crate) fn took(&mut self, allowance: &Allowance) {
+        self.left_of_run -= allowance.taken();
+    }
+
+    pub(super) fn null_size(&self) -> usize {
+        self.null_size
+    }
+
+    pub(super) fn count_nulls(&mut self) {
+        for field in &mut self.fields {
+            // What does not fit is more than any record may take.
+            field.null_size = u32::try_from(size_of_null(&field.data_type)).unwrap_or(u32::MAX);
+            field.column.count_nulls();
+        }
+        self.null_size = size_of_null(&DataType::Struct(self.schema.clone()));
     }
 
     /// Begins a value; gives its number among all that were begun, to be written into [`FieldColumn::seen`].
@@ -62,7 +113,11 @@ impl Struct {
     /// Fields that were not seen since [`begin`](Self::begin) gave `begun` become null, or are missing.
     #[cold]
     #[inline(never)]
-    pub(crate) fn fill_missing(&mut self, begun: u64) -> Outcome<()> {
+    pub(crate) fn fill_missing(&mut self, begun: u64, allowance: &mut Allowance) -> Outcome<()> {
+        if self.null_size > 0 {
+            let missing = self.fields.iter().filter(|field| field.seen != begun);
+            allowance.take(missing.map(|field| field.null_size as usize).sum())?;
+        }
         for (field, schema) in self.fields.iter_mut().zip(&self.schema) {
             if field.seen == begun {
                 continue;
@@ -114,6 +169,7 @@ impl Struct {
     /// The columns and the number of values, for a record's top level.
     pub(crate) fn finish_columns(&mut self) -> (Vec<ArrayRef>, usize) {
         self.nulls.finish();
+        self.left_of_run = MAX_RUN;
         let len = std::mem::take(&mut self.len);
         (self.fields.iter_mut().map(|field| field.column.finish()).collect(), len)
     }
@@ -141,7 +197,8 @@ pub(crate) struct List<O> {
 
 impl<O: OffsetSizeTrait> List<O> {
     pub(super) fn new(item: &FieldRef, depth: usize) -> Result<Self, String> {
-        let items = Column::new(item, depth).map_err(|why| format!("[]: {why}"))?;
+        let mut items = Column::new(item, depth).map_err(|why| format!("[]: {why}"))?;
+        items.count_nulls();
         Ok(List { items, item: Arc::clone(item), offsets: vec![O::zero()], nulls: NullBufferBuilder::new(0) })
     }
 
@@ -189,6 +246,7 @@ pub(crate) struct FixedList {
     size: i32,
     len: usize,
     nulls: NullBufferBuilder,
+    null_size: usize,
 }
 
 impl FixedList {
@@ -197,7 +255,17 @@ impl FixedList {
             return Err(format!("a list cannot have {size} items"));
         }
         let items = Column::new(item, depth).map_err(|why| format!("[]: {why}"))?;
-        Ok(FixedList { items, item: Arc::clone(item), size, len: 0, nulls: NullBufferBuilder::new(0) })
+        let nulls = NullBufferBuilder::new(0);
+        Ok(FixedList { items, item: Arc::clone(item), size, len: 0, nulls, null_size: 0 })
+    }
+
+    pub(super) fn null_size(&self) -> usize {
+        self.null_size
+    }
+
+    pub(super) fn count_nulls(&mut self) {
+        self.items.count_nulls();
+        self.null_size = size_of_null(&DataType::FixedSizeList(Arc::clone(&self.item), self.size));
     }
 
     /// Items of each list.
@@ -270,9 +338,13 @@ impl Map {
         let [key, value] = &fields[..] else {
             return Err(format!("a map's entries have two columns, not {}", fields.len()));
         };
+        let mut keys = Column::new(key, depth).map_err(|why| format!("map key: {why}"))?;
+        let mut values = Column::new(value, depth).map_err(|why| format!("map value: {why}"))?;
+        keys.count_nulls();
+        values.count_nulls();
         Ok(Map {
-            keys: Column::new(key, depth).map_err(|why| format!("map key: {why}"))?,
-            values: Column::new(value, depth).map_err(|why| format!("map value: {why}"))?,
+            keys,
+            values,
             key: Arc::clone(key),
             value: Arc::clone(value),
             entries: Arc::clone(entries),
@@ -329,5 +401,5 @@ impl Map {
 fn finish_offsets<O: OffsetSizeTrait>(offsets: &mut Vec<O>) -> OffsetBuffer<O> {
     let mut fresh = Vec::with_capacity(offsets.len());
     fresh.push(O::zero());
-    OffsetBuffer::new(ScalarBuffer::from(std::mem::replace(offsets, fresh)))
+    OffsetBuffer::new(ScalarBuffer::from(fitted(std::mem::replace(offsets, fresh))))
 }

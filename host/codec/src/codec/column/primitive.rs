@@ -4,6 +4,8 @@ use arrow::array::{ArrayRef, NullBufferBuilder, make_array};
 use arrow::buffer::Buffer;
 use arrow::datatypes::{ArrowNativeType, DataType};
 
+use super::room::fitted;
+
 /// A column of fixed-width values.
 pub(crate) struct Primitive<T> {
     values: Vec<T>,
@@ -47,7 +49,7 @@ impl<T: ArrowNativeType> Primitive<T> {
         let values = std::mem::replace(&mut self.values, Vec::with_capacity(len));
         let data = arrow::array::ArrayData::builder(self.data_type.clone())
             .len(len)
-            .add_buffer(Buffer::from_vec(values))
+            .add_buffer(Buffer::from_vec(fitted(values)))
             .nulls(self.nulls.finish())
             .build()
             .expect(

@@ -3,6 +3,7 @@
 use arrow::datatypes::{DataType, Field, Schema};
 
 use super::cursor::Cursor;
+use super::filler::Filler;
 use crate::codec::column::Struct;
 use crate::codec::problem::{Outcome, Problem};
 use crate::codec::rows::ReadRecord;
@@ -24,19 +25,21 @@ impl JsonReader {
 
 impl ReadRecord for JsonReader {
     fn read(&mut self, text: &[u8], columns: &mut Struct) -> Outcome<()> {
-        let mut cursor = Cursor { text, at: 0, scratch: &mut self.scratch };
-        if cursor.next_token() != b'{' {
-            return Err(not_an_object(&mut cursor));
+        let cursor = Cursor { text, at: 0, scratch: &mut self.scratch };
+        let mut filler = Filler { cursor, allowance: columns.allowance() };
+        if filler.next_token() != b'{' {
+            return Err(not_an_object(&mut filler));
         }
-        cursor.object(columns)?;
-        cursor.end()
+        let outcome = filler.object(columns);
+        columns.took(&filler.allowance);
+        outcome.and_then(|()| filler.end())
     }
 }
 
 #[cold]
-fn not_an_object(cursor: &mut Cursor) -> Box<Problem> {
-    let skipped = cursor.skip_mismatch(&DataType::Struct(Default::default()));
-    match skipped.and_then(|mismatch| cursor.end().map(|()| mismatch)) {
+fn not_an_object(filler: &mut Filler) -> Box<Problem> {
+    let skipped = filler.skip_mismatch(&DataType::Struct(Default::default()));
+    match skipped.and_then(|mismatch| filler.end().map(|()| mismatch)) {
         Ok(problem) | Err(problem) => problem,
     }
 }

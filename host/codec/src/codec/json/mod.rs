@@ -26,6 +26,9 @@ mod array;
 mod cursor;
 mod decode;
 mod encode;
+mod filler;
+#[cfg(test)]
+mod hostile_tests;
 mod manner;
 mod nested;
 mod number;

@@ -3,11 +3,11 @@
 
 use arrow::array::OffsetSizeTrait;
 
-use super::cursor::Cursor;
+use super::filler::Filler;
 use crate::codec::column::{Column, FixedList, List, Map, START, Struct, full};
 use crate::codec::problem::{Outcome, Problem, code, quote};
 
-impl Cursor<'_> {
+impl Filler<'_> {
     /// Reads the object here into its columns.
     #[inline]
     pub(super) fn object(&mut self, into: &mut Struct) -> Outcome<()> {
@@ -26,7 +26,9 @@ impl Cursor<'_> {
                 Some(index) => {
                     let field = &mut into.fields[index];
                     if field.seen == begun {
-                        field.column.truncate(row);
+                        if let Err(problem) = field.again(row, &mut self.allowance) {
+                            return Err(problem.in_field(into.field_name(index)));
+                        }
                     } else {
                         field.seen = begun;
                         filled += 1;
@@ -41,7 +43,7 @@ impl Cursor<'_> {
             key = self.next_name(into, name)?;
         }
         if filled < into.fields.len() {
-            into.fill_missing(begun)?;
+            into.fill_missing(begun, &mut self.allowance)?;
         }
         into.end_value();
         Ok(())
@@ -88,7 +90,7 @@ impl Cursor<'_> {
     pub(super) fn list<O: OffsetSizeTrait>(&mut self, into: &mut List<O>) -> Outcome<()> {
         let List { items, item, .. } = into;
         let (nullable, item_type) = (item.is_nullable(), item.data_type());
-        self.items(|cursor, _| cursor.value(items, nullable, item_type))?;
+        self.items(|filler, _| filler.value(items, nullable, item_type))?;
         into.end_value().map_err(full)
     }
 
@@ -98,8 +100,8 @@ impl Cursor<'_> {
         let (nullable, item_type) = (item.is_nullable(), item.data_type());
         let count =
             self.items(
-                |cursor, index| {
-                    if index < size { cursor.value(items, nullable, item_type) } else { cursor.skip() }
+                |filler, index| {
+                    if index < size { filler.value(items, nullable, item_type) } else { filler.skip() }
                 },
             )?;
         if count != size {

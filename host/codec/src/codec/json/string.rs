@@ -5,6 +5,18 @@ use super::cursor::Cursor;
 use super::scan::{CHUNK, chunk_at, look};
 use crate::codec::problem::{Outcome, Problem, code};
 
+/// Room that is made for a string before it is known how long it is, in bytes: a record may be long and have many
+/// columns, and each keeps its room. A longer string makes more as it goes on.
+const ROOM: usize = 4096;
+
+/// What was copied as it is.
+struct Plain {
+    /// Not 0 where bytes are beyond ASCII.
+    high: u32,
+    /// What follows cannot be copied as it is; otherwise the room ran out.
+    stopped: bool,
+}
+
 impl Cursor<'_> {
     /// Appends the string here (at its opening quote) to `out`: UTF-8, unescaped. On an error `out` may hold
     /// part of it.
@@ -13,41 +25,67 @@ impl Cursor<'_> {
         debug_assert_eq!(self.peek(), b'"');
         self.at += 1;
         let begin = out.len();
+        let mut plain = self.plain(out, ROOM);
+        if !plain.stopped {
+            plain.high |= self.plain_on(out);
+        }
+        if self.text.get(self.at) == Some(&b'"') {
+            self.at += 1;
+        } else {
+            self.rest_of_string(out)?;
+            plain.high = 1;
+        }
+        if plain.high != 0 { self.check_utf8(&out[begin..]) } else { Ok(()) }
+    }
+
+    /// Appends what can be copied as it is, as far as there is room; there is for `room` bytes or the rest.
+    #[inline(always)]
+    fn plain(&mut self, out: &mut Vec<u8>, room: usize) -> Plain {
+        let begin = out.len();
         let rest = self.text.get(self.at..).unwrap_or_default();
-        out.reserve(rest.len() + CHUNK);
+        out.reserve(rest.len().min(room) + CHUNK);
         let (rooms, _) = out.spare_capacity_mut().as_chunks_mut::<CHUNK>();
         let (chunks, _) = rest.as_chunks::<CHUNK>();
-        let (mut len, mut high) = (0, 0);
-        let mut rooms = rooms.iter_mut();
+        let mut plain = Plain { high: 0, stopped: false };
+        let mut len = 0;
         let mut chunks = chunks.iter();
-        loop {
+        for room in rooms {
             let chunk = match chunks.next() {
                 Some(chunk) => *chunk,
+                // Behind the rest are zeros, which stop.
                 None => chunk_at(self.text, self.at + len),
             };
-            // There is room for every chunk of the rest and one more, and behind the rest are zeros, which stop.
-            let Some(room) = rooms.next() else { break };
             room.write_copy_of_slice(&chunk);
             let seen = look(&chunk);
             if seen.stops != 0 {
-                let plain = seen.stops.trailing_zeros();
-                len += plain as usize;
-                high |= seen.high & ((1 << plain) - 1);
+                let before = seen.stops.trailing_zeros();
+                len += before as usize;
+                plain.high |= seen.high & ((1 << before) - 1);
+                plain.stopped = true;
                 break;
             }
-            high |= seen.high;
+            plain.high |= seen.high;
             len += CHUNK;
         }
         // SAFETY: `len` bytes of the spare room were written just now, chunk after chunk without a gap.
         unsafe { out.set_len(begin + len) };
         self.at += len;
-        if self.text.get(self.at) == Some(&b'"') {
-            self.at += 1;
-        } else {
-            self.rest_of_string(out)?;
-            high = 1;
+        plain
+    }
+
+    /// Goes on where the room ran out, until something cannot be copied as it is; not 0 where bytes are beyond ASCII.
+    #[cold]
+    #[inline(never)]
+    fn plain_on(&mut self, out: &mut Vec<u8>) -> u32 {
+        let mut high = 0;
+        loop {
+            // As much again as there is, so that a long string is not moved often.
+            let plain = self.plain(out, out.len().max(ROOM));
+            high |= plain.high;
+            if plain.stopped {
+                return high;
+            }
         }
-        if high != 0 { self.check_utf8(&out[begin..]) } else { Ok(()) }
     }
 
     /// Checks and skips the string here.

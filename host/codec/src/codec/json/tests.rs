@@ -22,7 +22,7 @@ pub(super) fn decoder(schema: &SchemaRef) -> Decoder {
     Decoder::new(&Decode::plain(Codec::Json, Arc::clone(schema)), &Registries::default()).unwrap()
 }
 
-fn decode<T: AsRef<[u8]>>(schema: &SchemaRef, values: &[T]) -> Decoded {
+pub(super) fn decode<T: AsRef<[u8]>>(schema: &SchemaRef, values: &[T]) -> Decoded {
     decoder(schema).decode(&records(values)).unwrap()
 }
 
@@ -40,7 +40,7 @@ fn lines(encoded: &Encoded) -> String {
     (0..encoded.ends.len()).map(row).collect::<Vec<_>>().join("\n")
 }
 
-fn errors(errors: &[crate::codec::RecordError]) -> String {
+pub(super) fn errors(errors: &[crate::codec::RecordError]) -> String {
     errors.iter().map(|e| format!("{} {}: {}", e.index, e.code, e.message)).collect::<Vec<_>>().join("\n")
 }
 

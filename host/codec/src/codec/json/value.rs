@@ -8,6 +8,7 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
 use super::cursor::Cursor;
+use super::filler::Filler;
 use super::number::Number;
 use crate::codec::column::{Bytes, Column, FixedBytes, Primitive, full, type_name};
 use crate::codec::decimal::{fits, fits256};
@@ -19,7 +20,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-impl Cursor<'_> {
+impl Filler<'_> {
     /// Reads the value here into `column`, whose type is `data_type`.
     #[inline]
     pub(super) fn value(&mut self, column: &mut Column, nullable: bool, data_type: &DataType) -> Outcome<()> {
@@ -108,6 +109,10 @@ impl Cursor<'_> {
         if !nullable && !matches!(data_type, DataType::Null) {
             let what = format!("expected {}, found null", type_name(data_type));
             return Err(Problem::new(code::TYPE_MISMATCH, what));
+        }
+        let size = column.null_size();
+        if size > 0 {
+            self.allowance.take(size)?;
         }
         column.push_null();
         Ok(())

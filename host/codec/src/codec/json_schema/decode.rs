@@ -10,7 +10,7 @@ use super::validate::Validator;
 use crate::codec::column::Struct;
 use crate::codec::framed::ReadWritten;
 use crate::codec::json::JsonReader;
-use crate::codec::problem::{Outcome, Problem, code};
+use crate::codec::problem::{Outcome, Problem, code, shorten};
 use crate::codec::registered::RegisteredSchema;
 use crate::codec::rows::ReadRecord;
 
@@ -48,7 +48,13 @@ impl ReadWritten for JsonSchemaReader {
         if self.writers.len() >= WRITERS_MAX && !self.writers.contains_key(&id) {
             self.writers.clear();
         }
-        let validator = self.writers.entry(id).or_insert_with(|| Validator::new(schema).map(Arc::new));
+        let validator = self.writers.entry(id).or_insert_with(|| {
+            // Why is copied each time that records come to this schema, and may quote much of it.
+            Validator::new(schema).map(Arc::new).map_err(|mut why| {
+                shorten(&mut why);
+                why
+            })
+        });
         let validator = validator.as_ref().map_err(String::clone)?;
         (self.current, self.id) = (Arc::clone(validator), Some(id));
         Ok(())

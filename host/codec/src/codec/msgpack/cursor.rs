@@ -3,6 +3,7 @@
 
 use rmp::Marker;
 
+use crate::codec::column::Allowance;
 use crate::codec::problem::{Outcome, Problem, code, quote};
 
 /// What stands at a place. Items of arrays and maps follow it.
@@ -52,6 +53,8 @@ pub(super) struct Cursor<'a, 's> {
     pub(super) at: usize,
     /// For text that is parsed further.
     pub(super) scratch: &'s mut Vec<u8>,
+    /// What the record may still take in columns that it does not hold.
+    pub(super) allowance: Allowance,
 }
 
 impl<'a> Cursor<'a, '_> {

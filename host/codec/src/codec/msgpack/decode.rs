@@ -16,16 +16,18 @@ pub struct MsgpackReader {
 
 impl ReadRecord for MsgpackReader {
     fn read(&mut self, value: &[u8], columns: &mut Struct) -> Outcome<()> {
-        let mut cursor = Cursor { bytes: value, at: 0, scratch: &mut self.scratch };
-        match cursor.head()? {
-            Head::Map(entries) => cursor.object_of_map(columns, entries)?,
-            Head::Array(items) => cursor.object_of_array(columns, items)?,
+        let allowance = columns.allowance();
+        let mut cursor = Cursor { bytes: value, at: 0, scratch: &mut self.scratch, allowance };
+        let outcome = match cursor.head()? {
+            Head::Map(entries) => cursor.object_of_map(columns, entries),
+            Head::Array(items) => cursor.object_of_array(columns, items),
             head => {
                 cursor.skip_rest(head)?;
                 cursor.end()?;
                 return Err(mismatch(head, &DataType::Struct(Default::default())));
             }
-        }
-        cursor.end()
+        };
+        columns.took(&cursor.allowance);
+        outcome.and_then(|()| cursor.end())
     }
 }

@@ -25,6 +25,8 @@ mod case_tests;
 mod cursor;
 mod decode;
 mod encode;
+#[cfg(test)]
+mod hostile_tests;
 mod nested;
 #[cfg(test)]
 mod tests;

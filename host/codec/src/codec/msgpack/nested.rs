@@ -18,7 +18,9 @@ impl Cursor<'_, '_> {
                 Some(index) => {
                     let field = &mut into.fields[index];
                     if field.seen == begun {
-                        field.column.truncate(row);
+                        field
+                            .again(row, &mut self.allowance)
+                            .map_err(|problem| problem.in_field(into.field_name(index)))?;
                     } else {
                         field.seen = begun;
                         filled += 1;
@@ -29,7 +31,7 @@ impl Cursor<'_, '_> {
             }
         }
         if filled < into.fields.len() {
-            into.fill_missing(begun)?;
+            into.fill_missing(begun, &mut self.allowance)?;
         }
         into.end_value();
         Ok(())
@@ -68,7 +70,7 @@ impl Cursor<'_, '_> {
             self.skip()?;
         }
         if there < into.fields.len() {
-            into.fill_missing(begun)?;
+            into.fill_missing(begun, &mut self.allowance)?;
         }
         into.end_value();
         Ok(())

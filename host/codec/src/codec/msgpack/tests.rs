@@ -21,7 +21,7 @@ pub(super) fn encode(rows: &RecordBatch, arrays: bool) -> Encoded {
     trip::encode(&Encode { arrays, ..Encode::plain(Codec::MessagePack) }, rows)
 }
 
-fn errors(errors: &[RecordError]) -> String {
+pub(super) fn errors(errors: &[RecordError]) -> String {
     errors.iter().map(|e| format!("{} {}: {}", e.index, e.code, e.message)).collect::<Vec<_>>().join("\n")
 }
 

@@ -16,7 +16,7 @@ impl Cursor<'_, '_> {
     pub(super) fn value(&mut self, column: &mut Column, nullable: bool, data_type: &DataType) -> Outcome<()> {
         let head = self.head()?;
         match (column, head) {
-            (column, Head::Nil) => null(column, nullable, data_type),
+            (column, Head::Nil) => self.null(column, nullable, data_type),
             (Column::Int64(c), _) => integer(c, head),
             (Column::Float64(c), _) => float64(c, head),
             (Column::Utf8(c), Head::Text(text)) => c.push_text(text),
@@ -62,14 +62,18 @@ impl Cursor<'_, '_> {
             _ => Err(mismatch(head, data_type)),
         }
     }
-}
 
-fn null(column: &mut Column, nullable: bool, data_type: &DataType) -> Outcome<()> {
-    if !nullable && !matches!(data_type, DataType::Null) {
-        return Err(mismatch(Head::Nil, data_type));
+    fn null(&mut self, column: &mut Column, nullable: bool, data_type: &DataType) -> Outcome<()> {
+        if !nullable && !matches!(data_type, DataType::Null) {
+            return Err(mismatch(Head::Nil, data_type));
+        }
+        let size = column.null_size();
+        if size > 0 {
+            self.allowance.take(size)?;
+        }
+        column.push_null();
+        Ok(())
     }
-    column.push_null();
-    Ok(())
 }
 
 #[inline]
