@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{Fields, SchemaRef};
+use arrow::datatypes::{DataType, Fields, SchemaRef};
 
 use super::cursor::Cursor;
 use super::derive::schema_of;
@@ -13,6 +13,7 @@ use super::plan::Compiled;
 use super::resolve::compile;
 use super::skip::Frame;
 use super::types::Types;
+use crate::codec::arrow_ipc::{MAX_RECORD, MAX_RUN, size_of_null};
 use crate::codec::column::Struct;
 use crate::codec::framed::ReadWritten;
 use crate::codec::problem::Outcome;
@@ -31,6 +32,11 @@ pub struct AvroReader {
     id: Option<u64>,
     writers: HashMap<u64, Result<Arc<Compiled>, String>>,
     open: Vec<Frame>,
+    /// Bytes that a row takes in the columns whatever it is.
+    width: usize,
+    /// Bytes of columns that the records of this run may still become.
+    left: usize,
+    pub(super) max_run: usize,
 }
 
 impl AvroReader {
@@ -61,14 +67,37 @@ impl AvroReader {
             id: None,
             writers: HashMap::new(),
             open: Vec::new(),
+            width: size_of_null(&DataType::Struct(columns.fields().clone())),
+            left: MAX_RUN,
+            max_run: MAX_RUN,
         }
     }
 
     /// Appends the row that `bytes` begin with; gives how many of them it took.
     pub(super) fn read_first(&mut self, bytes: &[u8], columns: &mut Struct) -> Outcome<usize> {
-        let mut cursor = Cursor::new(bytes, &self.current.types, &mut self.open);
+        self.row(bytes, columns, |cursor| Ok(cursor.at))
+    }
+
+    /// Appends a row; what `then` makes of the place behind it may still refuse it.
+    #[inline]
+    fn row<T>(
+        &mut self,
+        bytes: &[u8],
+        columns: &mut Struct,
+        then: impl FnOnce(&Cursor) -> Outcome<T>,
+    ) -> Outcome<T> {
+        if columns.len() == 0 {
+            // The rows of the run before were taken away, or there are none yet.
+            self.left = self.max_run;
+        }
+        let limit = self.left.min(MAX_RECORD);
+        let mut cursor = Cursor::new(bytes, &self.current.types, &mut self.open, limit);
+        cursor.spend(self.width)?;
         cursor.object(&self.current.plan, columns)?;
-        Ok(cursor.at)
+        let found = then(&cursor)?;
+        // A record that fails takes back what it became.
+        self.left -= limit - cursor.allowance;
+        Ok(found)
     }
 }
 
@@ -98,8 +127,6 @@ impl ReadWritten for AvroReader {
 
 impl ReadRecord for AvroReader {
     fn read(&mut self, value: &[u8], columns: &mut Struct) -> Outcome<()> {
-        let mut cursor = Cursor::new(value, &self.current.types, &mut self.open);
-        cursor.object(&self.current.plan, columns)?;
-        cursor.end()
+        self.row(value, columns, |cursor| cursor.end())
     }
 }

@@ -40,6 +40,8 @@ mod encode;
 mod file;
 #[cfg(test)]
 mod file_tests;
+#[cfg(test)]
+mod hostile_tests;
 mod meaning;
 mod nested;
 mod parse;

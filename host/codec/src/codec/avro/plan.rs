@@ -71,6 +71,9 @@ pub(super) struct Items {
     pub(super) plan: Plan,
     /// Bytes that one item takes, at least.
     pub(super) least: usize,
+    /// Bytes that it takes in its columns whatever it is, also where it is null; 0 where what the list is in counts
+    /// them.
+    pub(super) width: usize,
 }
 
 /// A value of the reader's schema.

@@ -13,6 +13,7 @@ use super::meaning::{Meaning, Ratio};
 use super::plan::{Compiled, Default, Items, Plan, Step};
 use super::reasons::Reasons;
 use super::types::{self, Enum, Id, Kind, Logical, Record, Type, Types};
+use crate::codec::arrow_ipc::size_of_null;
 use crate::codec::column::type_name;
 
 /// The plan of a writer's schema into these columns, by the rules of the reader's schema. Without one the columns
@@ -100,15 +101,20 @@ impl<'a> Resolver<'a> {
             ) => {
                 let r = inner(|kind| if let Kind::Array(items) = kind { Some(*items) } else { None });
                 let plan = self.value(*items, r, item).map_err(|why| why.within("[]"))?;
-                Ok(Plan::List(Box::new(Items { plan, least: self.writer.size(*items).least })))
+                let width = match column.data_type() {
+                    // A list of a fixed length has its items also where it is null.
+                    DataType::FixedSizeList(..) => 0,
+                    _ => size_of_null(item.data_type()),
+                };
+                Ok(Plan::List(Box::new(Items { plan, least: self.writer.size(*items).least, width })))
             }
             (Kind::Map(values), DataType::Map(entries, _)) => {
                 let r = inner(|kind| if let Kind::Map(values) = kind { Some(*values) } else { None });
-                let column = map_value(entries)?;
+                let (column, width) = (map_value(entries)?, size_of_null(entries.data_type()));
                 let plan = self.value(*values, r, column).map_err(|why| why.within("{}"))?;
                 // A key takes a byte.
                 let least = self.writer.size(*values).least.saturating_add(1);
-                Ok(Plan::Map(Box::new(Items { plan, least })))
+                Ok(Plan::Map(Box::new(Items { plan, least, width })))
             }
             (Kind::Record(record), DataType::Struct(columns)) => {
                 let r = r.and_then(|(types, id)| match types.kind(id) {

@@ -85,7 +85,8 @@ impl Cursor<'_, '_> {
     fn next_block(&mut self, of: Id, keys: bool) -> Outcome<usize> {
         let Size { least, exact } = self.types.size(of);
         loop {
-            match self.block(least.saturating_add(usize::from(keys)))? {
+            // What is skipped becomes nothing.
+            match self.block(least.saturating_add(usize::from(keys)), 0)? {
                 (0, _) => return Ok(0),
                 (_, Some(end)) => self.at = end,
                 (count, None) if exact && !keys => {

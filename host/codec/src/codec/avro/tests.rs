@@ -221,20 +221,20 @@ fn blocks_may_be_several_and_say_how_long_they_are() {
 fn a_few_bytes_do_not_fill_the_memory() {
     let nulls = one(json!({ "type": "array", "items": "null" }));
     let many = |count| bytes().long(count).long(0);
-    let decoded = decode(&nulls, &[many(131_072), many(131_073), many(i64::MAX), many(i64::MIN)]);
+    let decoded = decode(&nulls, &[many(131_072), many(200_000), many(i64::MAX), many(i64::MIN)]);
     assert_eq!(decoded.rows.num_rows(), 1);
     insta::assert_snapshot!(errors(&decoded.errors), @r"
-    1 too-large: v: at byte 3: defaults, and items that take no bytes, stand for more than 16 MiB in one record
-    2 too-large: v: at byte 10: defaults, and items that take no bytes, stand for more than 16 MiB in one record
-    3 too-large: v: at byte 11: defaults, and items that take no bytes, stand for more than 16 MiB in one record
+    1 too-large: v: at byte 3: it becomes more than 64 MiB of columns: put fewer items into a record
+    2 too-large: v: at byte 10: it becomes more than 64 MiB of columns: put fewer items into a record
+    3 too-large: v: at byte 11: it becomes more than 64 MiB of columns: put fewer items into a record
     ");
     // Each item is a byte, and stands for a long default.
     let item =
         |fields| json!({ "type": "array", "items": { "type": "record", "name": "I", "fields": fields } });
     let writer = one(item(json!([{ "name": "a", "type": "boolean" }])));
-    let reader = one(item(json!([{ "name": "b", "type": "string", "default": "x".repeat(9_000) }])));
+    let reader = one(item(json!([{ "name": "b", "type": "string", "default": "x".repeat(30_000) }])));
     let value = bytes().long(5_000).raw(&[0; 5_000]).long(0);
-    insta::assert_snapshot!(errors(&resolve(&writer, &reader, &[value]).errors), @"0 too-large: v[1863].b: at byte 1866: defaults, and items that take no bytes, stand for more than 16 MiB in one record");
+    insta::assert_snapshot!(errors(&resolve(&writer, &reader, &[value]).errors), @"0 too-large: v[2235].b: at byte 2238: it becomes more than 64 MiB of columns: put fewer items into a record");
 }
 
 #[test]

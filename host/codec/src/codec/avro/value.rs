@@ -94,7 +94,11 @@ impl Cursor<'_, '_> {
     fn symbol(&mut self, symbols: &[Result<Box<str>, Box<str>>], column: &mut Column) -> Outcome<()> {
         let symbol = self.index(symbols.len(), "symbols")?;
         match &symbols[symbol] {
-            Ok(text) => push_text(column, text.as_bytes()),
+            Ok(text) => {
+                // One byte may stand for a long name.
+                self.spend(text.len())?;
+                push_text(column, text.as_bytes())
+            }
             Err(symbol) => {
                 let what = format!("the reader's enum has neither the symbol {symbol} nor a default");
                 Err(Problem::new(code::TYPE_MISMATCH, what))
