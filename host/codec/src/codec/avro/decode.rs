@@ -1,6 +1,5 @@
 //! Avro values into rows: which plan a value is read by. Knows nothing of how a value names its schema.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Fields, SchemaRef};
@@ -13,15 +12,13 @@ use super::plan::Compiled;
 use super::resolve::compile;
 use super::skip::Frame;
 use super::types::Types;
+use super::writers::Writers;
 use crate::codec::arrow_ipc::{MAX_RECORD, MAX_RUN, size_of_null};
 use crate::codec::column::Struct;
 use crate::codec::framed::ReadWritten;
 use crate::codec::problem::Outcome;
 use crate::codec::registered::{RegisteredSchema, SchemaKind};
 use crate::codec::rows::ReadRecord;
-
-/// Writers' schemas that are kept ready, at most; when there are more, all are made anew as they come.
-const WRITERS_MAX: usize = 256;
 
 /// Reads Avro values: each by the schema that it was written with, into columns by the rules of the reader's.
 pub struct AvroReader {
@@ -30,7 +27,7 @@ pub struct AvroReader {
     current: Arc<Compiled>,
     /// The id of the current writer; `None` for the schema that the reader was made with.
     id: Option<u64>,
-    writers: HashMap<u64, Result<Arc<Compiled>, String>>,
+    writers: Writers,
     open: Vec<Frame>,
     /// Bytes that a row takes in the columns whatever it is.
     width: usize,
@@ -65,7 +62,7 @@ impl AvroReader {
             reader,
             current: Arc::new(current),
             id: None,
-            writers: HashMap::new(),
+            writers: Writers::default(),
             open: Vec::new(),
             width: size_of_null(&DataType::Struct(columns.fields().clone())),
             left: MAX_RUN,
@@ -107,21 +104,13 @@ impl ReadWritten for AvroReader {
         if self.id == Some(id) {
             return Ok(());
         }
-        if self.writers.len() >= WRITERS_MAX && !self.writers.contains_key(&id) {
-            self.writers.clear();
-        }
         let (reader, columns) = (&self.reader, &self.columns);
-        let compiled = self.writers.entry(id).or_insert_with(|| {
-            let writer = Arc::new(parse(schema)?);
+        let compiled = self.writers.get(id, || {
+            let writer = Arc::new(parse(schema)?.of_writer());
             Ok(Arc::new(compile(&writer, reader.as_ref(), columns)?))
-        });
-        match compiled {
-            Ok(compiled) => {
-                (self.current, self.id) = (Arc::clone(compiled), Some(id));
-                Ok(())
-            }
-            Err(why) => Err(why.clone()),
-        }
+        })?;
+        (self.current, self.id) = (compiled, Some(id));
+        Ok(())
     }
 }
 

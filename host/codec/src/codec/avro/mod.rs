@@ -28,6 +28,8 @@
 #[cfg(test)]
 mod any_tests;
 mod array;
+mod branches;
+mod budget;
 mod canonical;
 mod columns;
 mod compatible;
@@ -42,6 +44,7 @@ mod file;
 mod file_tests;
 #[cfg(test)]
 mod hostile_tests;
+mod leaf;
 mod meaning;
 mod nested;
 mod parse;
@@ -50,6 +53,7 @@ mod reasons;
 mod resolve;
 #[cfg(test)]
 mod schema_tests;
+mod sizes;
 mod skip;
 #[cfg(test)]
 mod suite_tests;
@@ -64,6 +68,7 @@ mod value;
 mod write;
 #[cfg(test)]
 mod write_tests;
+mod writers;
 
 pub use canonical::{fingerprint, single_object};
 pub use columns::columns;

@@ -42,6 +42,9 @@ impl Cursor<'_, '_> {
                     }
                 }
                 Step::Skip(of, name) => self.skip(*of).map_err(|problem| problem.in_field(name))?,
+                Step::Pass(bytes, name) => {
+                    self.take(*bytes).map_err(|problem| problem.in_field(name))?;
+                }
             }
         }
         into.end_value();
