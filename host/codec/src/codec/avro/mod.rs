@@ -42,6 +42,7 @@ mod encode;
 mod file;
 #[cfg(test)]
 mod file_tests;
+mod fitness;
 #[cfg(test)]
 mod hostile_tests;
 mod leaf;

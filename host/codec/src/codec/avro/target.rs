@@ -9,6 +9,7 @@ use super::budget::{Budget, PART};
 use super::columns::{DURATION, FIXED_BYTES_MAX};
 use super::default::default_of;
 use super::derive::is_text;
+use super::fitness::Fitness;
 use super::meaning::{Meaning, Ratio};
 use super::reasons::{Reasons, clip};
 use super::types::{Enum, Id, Kind, Logical, Record, Type, Types};
@@ -103,18 +104,20 @@ impl Targets<'_> {
             return Ok(Target { null, branch: None, how: How::Union(members?) });
         }
         let mut refused = Reasons::default();
-        let mut found: Option<(usize, How)> = None;
+        let mut found: Option<(Fitness, usize, How)> = None;
         for (index, &branch) in branches.iter().enumerate().filter(|(_, branch)| !is_null(branch)) {
             match self.how(branch, column) {
-                Ok(how) if found.is_none() || natural(self.types.get(branch), column.data_type()) => {
-                    found = Some((index, how));
+                Ok(how) => {
+                    let fitness = Fitness::of(self.types.get(branch), column.data_type());
+                    if found.as_ref().is_none_or(|(best, ..)| fitness > *best) {
+                        found = Some((fitness, index, how));
+                    }
                 }
-                Ok(_) => {}
                 Err(why) => refused.add(why),
             }
         }
         match (found, null) {
-            (Some((index, how)), null) => Ok(Target { null, branch: Some(index as i64), how }),
+            (Some((_, index, how)), null) => Ok(Target { null, branch: Some(index as i64), how }),
             (None, Some(null)) if *column.data_type() == DataType::Null => {
                 Ok(Target { null: Some(null), branch: Some(null), how: How::Null })
             }
@@ -277,21 +280,6 @@ fn symbols(of: &Enum) -> How {
     How::Enum(symbols)
 }
 
-/// Whether a type is the one that a column is written as where it can be chosen.
-fn natural(of: &Type, column: &DataType) -> bool {
-    match column {
-        DataType::Dictionary(_, values) => natural(of, values),
-        DataType::Float64 => matches!(of.kind, Kind::Double),
-        DataType::Float16 | DataType::Float32 => matches!(of.kind, Kind::Float),
-        DataType::FixedSizeBinary(_) => matches!(of.kind, Kind::Fixed(..)),
-        column if is_text(column) => matches!(of.kind, Kind::String),
-        column if is_bytes(column) => matches!(of.kind, Kind::Bytes),
-        DataType::UInt32 | DataType::Int64 | DataType::UInt64 => matches!(of.kind, Kind::Long),
-        column if column.is_integer() => matches!(of.kind, Kind::Int),
-        _ => false,
-    }
-}
-
-fn is_bytes(column: &DataType) -> bool {
+pub(super) fn is_bytes(column: &DataType) -> bool {
     matches!(column, DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
 }

@@ -582,3 +582,31 @@ fn columns_of_a_schema_lead_back_to_it() {
     insta::assert_snapshot!(again.text, @r#"{"type":"record","name":"R","fields":[{"name":"id","type":"long"},{"name":"user","type":["null","string"],"default":null},{"name":"amount","type":"double"},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"state","type":"string"}]}"#);
     assert_eq!(super::columns(&again).unwrap(), columns);
 }
+
+#[test]
+fn digits_are_read_as_text_where_the_reader_s_schema_says_so() {
+    let digits = one(json!({ "type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2 }));
+    let decoded = resolve(&digits, &one(json!("string")), &[bytes().text("ab")]);
+    assert_eq!(decoded.rows.column(0).as_string::<i32>().value(0), "ab");
+    let columns: SchemaRef = Arc::new(Schema::new(vec![Field::new("v", DataType::Utf8, false)]));
+    assert!(AvroReader::of_columns(&columns).unwrap().use_writer(1, &digits).is_err());
+}
+
+#[test]
+fn a_column_of_json_takes_nothing_else() {
+    let extension = [("ARROW:extension:name".to_owned(), "arrow.json".to_owned())];
+    let column = Field::new("v", DataType::Utf8, false).with_metadata(extension.into());
+    let decoded = into_columns(
+        &one(json!("string")),
+        vec![column],
+        &[
+            bytes().text("{\"a\":1}"),
+            bytes().text("{"),
+            bytes().raw(&[6, b'"', 0xff, b'"']),
+            bytes().text("\"x\""),
+        ],
+    );
+    assert_eq!(decoded.rows.num_rows(), 2);
+    let refused: Vec<_> = decoded.errors.iter().map(|error| (error.index, error.code)).collect();
+    assert_eq!(refused, [(1, "json-syntax"), (2, "json-syntax")]);
+}

@@ -5,11 +5,12 @@ use arrow::array::OffsetSizeTrait;
 use arrow::datatypes::{ArrowNativeType, DataType, i256};
 
 use super::cursor::Cursor;
-use super::decimal::Digits;
+use super::decimal::{Digits, scaled_from};
 use super::meaning::Ratio;
 use super::plan::Plan;
 use super::uuid;
 use crate::codec::column::{Bytes, Column, Primitive, full, type_name};
+use crate::codec::json;
 use crate::codec::problem::{Outcome, Problem, code, quote};
 
 impl Cursor<'_, '_> {
@@ -46,7 +47,10 @@ impl Cursor<'_, '_> {
             (Plan::Rounded { int }, column) => return self.rounded(*int, column),
             (Plan::Float, Column::Float32(c)) => c.push(f32::from_le_bytes(self.array()?)),
             (Plan::Float, Column::Float64(c)) => c.push(f64::from(f32::from_le_bytes(self.array()?))),
-            (Plan::Text, Column::Json(c)) => return self.text(c),
+            (Plan::Text, column @ Column::Json(_)) => {
+                let text = self.prefixed()?;
+                return push_text(column, text);
+            }
             (Plan::Text, Column::LargeUtf8(c)) => return self.text(c),
             (Plan::Bytes, Column::Binary(c)) => return push(c, self.prefixed()?),
             (Plan::Bytes, Column::LargeBinary(c)) => return push(c, self.prefixed()?),
@@ -138,14 +142,14 @@ impl Cursor<'_, '_> {
         };
         let fits = match &mut *column {
             Column::Decimal128(c, precision, _) => {
-                let value = i128::from_bytes(bytes).and_then(|value| value.scaled(exponent));
+                let value = scaled_from(bytes, exponent);
                 value.filter(|value| value.fits(*precision)).map(|value| c.push(value))
             }
             Column::Decimal256(c, precision, _) => {
                 let value = i256::from_bytes(bytes).and_then(|value| value.scaled(exponent));
                 value.filter(|value| value.fits(*precision)).map(|value| c.push(value))
             }
-            _ => match i128::from_bytes(bytes).and_then(|value| value.scaled(exponent)) {
+            _ => match scaled_from(bytes, exponent) {
                 Some(value) => return push_whole(value, column),
                 None => None,
             },
@@ -164,7 +168,11 @@ fn push<O: OffsetSizeTrait>(into: &mut Bytes<O>, bytes: &[u8]) -> Outcome<()> {
 /// Appends a value, which is UTF-8, to a column of text.
 pub(super) fn push_text(column: &mut Column, text: &[u8]) -> Outcome<()> {
     match column {
-        Column::Utf8(c) | Column::Json(c) => push(c, text),
+        Column::Utf8(c) => push(c, text),
+        Column::Json(c) => {
+            json::check(text, &mut Vec::new())?;
+            push(c, text)
+        }
         Column::LargeUtf8(c) => push(c, text),
         _ => Err(misplaced()),
     }
