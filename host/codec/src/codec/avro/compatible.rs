@@ -14,7 +14,7 @@ const REASONS_MAX: usize = 50;
 /// Names in a reason, at most.
 const NAMES_MAX: usize = 20;
 /// Pairs of types that are compared, at most: unions of many branches make any number.
-const PAIRS_MAX: usize = 200_000;
+const PAIRS_MAX: usize = 500_000;
 
 /// Whether data written with `writer` can be read with `reader`, whatever it is; every reason why not otherwise,
 /// each with its path inside the reader's schema. Logical types are not compared.

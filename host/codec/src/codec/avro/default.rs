@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 
-use super::reasons::{clip, clip_json};
+use super::budget::Budget;
+use super::reasons::{Reasons, clip, clip_json};
 use super::types::{Field, Id, Kind, Types};
 use super::write::{write_bytes, write_long};
 
@@ -13,11 +14,13 @@ const VALUES_MAX: usize = 10_000;
 /// Defaults within defaults, at most so deep.
 const MAX_DEPTH: usize = 64;
 
-/// The bytes of a field's default; `None` where it has none.
-pub(super) fn default_of(types: &Types, field: &Field) -> Result<Option<Vec<u8>>, String> {
+/// The bytes of a field's default; `None` where it has none. What it takes to find them is taken off the budget: it may
+/// be asked for once for each branch of a union.
+pub(super) fn default_of(types: &Types, field: &Field, budget: &Budget) -> Result<Option<Vec<u8>>, Reasons> {
     let Some(json) = &field.default else { return Ok(None) };
     let mut default = Default { types, out: Vec::new(), values: 0 };
     let written = default.value(field.of, json, 0);
+    budget.spend(default.out.len() + default.values)?;
     written.map_err(|why| format!("the default of {}: {why}", clip(&field.name)))?;
     Ok(Some(default.out))
 }

@@ -299,3 +299,19 @@ fn references_that_lead_to_each_other_again_and_again_are_counted() {
     }
     assert!(refused(&schema).contains("the schema has more than 50000 types"));
 }
+
+#[test]
+fn columns_as_deep_as_they_may_be_fit_on_half_a_task_s_stack() {
+    on_a_small_stack(|| {
+        let mut of = json!("int");
+        for level in 0..18 {
+            let fields = json!([{ "name": "v", "type": ["null", of, "string"], "default": null }]);
+            of = json!({ "type": "array", "items": { "type": "record", "name": format!("R{level}"), "fields": fields } });
+        }
+        let schema = one(of);
+        let empty =
+            one(json!({ "type": "array", "items": { "type": "record", "name": "R17", "fields": [] } }));
+        // An item of nothing, whose fields have defaults.
+        assert_eq!(errors(&resolve(&empty, &schema, &[&bytes().long(1).long(0)]).errors), "");
+    });
+}

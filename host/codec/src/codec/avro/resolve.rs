@@ -224,10 +224,9 @@ impl<'a> Resolver<'a, '_> {
         if let Some(source) = field.source(writer) {
             return Ok((Some(source), self.value(writer.fields[source].of, at, column)?));
         }
-        let bytes = default_of(types, field)?;
+        let bytes = default_of(types, field, self.budget)?;
         let bytes =
             bytes.ok_or("the writer's schema has no such field, and the reader's no default for it")?;
-        self.budget.spend(bytes.len())?;
         let plan = Resolver { writer: types, budget: self.budget }.value(field.of, at, column)?;
         Ok((None, Plan::Default(Box::new(Default { bytes, plan, types: Arc::clone(types) }))))
     }

@@ -200,10 +200,10 @@ impl Targets<'_> {
                     taken[index] = true;
                     self.target(field.of, &columns[index]).map(|target| Member::Column(index, target))
                 }
-                None => match default_of(self.types, field) {
-                    Ok(Some(bytes)) => self.budget.spend(bytes.len()).map(|()| Member::Default(bytes)),
+                None => match default_of(self.types, field, &self.budget) {
+                    Ok(Some(bytes)) => Ok(Member::Default(bytes)),
                     Ok(None) => Err("no column has this name, and the schema no default".into()),
-                    Err(why) => Err(why.into()),
+                    Err(why) => Err(why),
                 },
             };
             match member {

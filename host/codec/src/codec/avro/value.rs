@@ -47,6 +47,7 @@ impl Cursor<'_, '_> {
             (Plan::Rounded { int }, column) => return self.rounded(*int, column),
             (Plan::Float, Column::Float32(c)) => c.push(f32::from_le_bytes(self.array()?)),
             (Plan::Float, Column::Float64(c)) => c.push(f64::from(f32::from_le_bytes(self.array()?))),
+            // What is JSON is UTF-8.
             (Plan::Text, column @ Column::Json(_)) => {
                 let text = self.prefixed()?;
                 return push_text(column, text);
@@ -165,7 +166,7 @@ fn push<O: OffsetSizeTrait>(into: &mut Bytes<O>, bytes: &[u8]) -> Outcome<()> {
     into.end_value().map_err(full)
 }
 
-/// Appends a value, which is UTF-8, to a column of text.
+/// Appends a value, which is UTF-8, to a column of text; to one of JSON any that is JSON.
 pub(super) fn push_text(column: &mut Column, text: &[u8]) -> Outcome<()> {
     match column {
         Column::Utf8(c) => push(c, text),
