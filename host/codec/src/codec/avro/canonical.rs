@@ -1,8 +1,10 @@
 //! What names a schema by its content: the parsing canonical form, its CRC-64-AVRO fingerprint, and the header of
 //! single-object encoding that carries it. Knows nothing of columns.
 
+use std::collections::HashSet;
+
 use super::parse::parse;
-use super::types::{Id, Kind, Types};
+use super::types::{Id, Kind, Type, Types};
 use crate::codec::registered::RegisteredSchema;
 
 /// What single-object encoding begins with: two bytes of its own, then the fingerprint.
@@ -23,73 +25,76 @@ pub fn single_object(value: &[u8]) -> Option<(u64, &[u8])> {
 /// The parsing canonical form.
 pub(super) fn canonical(types: &Types) -> String {
     let mut out = String::new();
-    write(types, types.root(), &mut Vec::new(), &mut out);
+    let (mut written, mut open) = (HashSet::new(), vec![Piece::Type(types.root())]);
+    while let Some(piece) = open.pop() {
+        match piece {
+            Piece::Text(text) => out.push_str(text),
+            // Names and symbols have no character that JSON escapes.
+            Piece::Quoted(name) => out.extend(["\"", name, "\""]),
+            Piece::Number(number) => out.push_str(&number.to_string()),
+            Piece::Type(id) => {
+                let begin = open.len();
+                let of = types.get(id);
+                // One with a name is written only the first time, so this ends also where a type holds itself.
+                match of.named() {
+                    Some(name) if !written.insert(id) => open.push(Piece::Quoted(&name.full)),
+                    _ => pieces(of, &mut open),
+                }
+                // The last one is the next.
+                open[begin..].reverse();
+            }
+        }
+    }
     out
 }
 
-/// Writes a type; one with a name only the first time, so this ends also where a type holds itself.
-fn write(types: &Types, id: Id, written: &mut Vec<Id>, out: &mut String) {
-    let of = types.get(id);
-    let Some(name) = of.named() else {
-        match &of.kind {
-            Kind::Array(items) => {
-                out.push_str(r#"{"type":"array","items":"#);
-                write(types, *items, written, out);
-                out.push('}');
-            }
-            Kind::Map(values) => {
-                out.push_str(r#"{"type":"map","values":"#);
-                write(types, *values, written, out);
-                out.push('}');
-            }
-            Kind::Union(branches) => {
-                list(branches, out, |branch, out| write(types, *branch, written, out));
-            }
-            _ => quoted(of.name(), out),
-        }
-        return;
-    };
-    if written.contains(&id) {
-        return quoted(&name.full, out);
-    }
-    written.push(id);
-    out.push_str(r#"{"name":"#);
-    quoted(&name.full, out);
-    match &of.kind {
-        Kind::Enum(of) => {
-            out.push_str(r#","type":"enum","symbols":"#);
-            list(&of.symbols, out, |symbol, out| quoted(symbol, out));
-        }
-        Kind::Fixed(_, size) => out.push_str(&format!(r#","type":"fixed","size":{size}"#)),
-        Kind::Record(of) => {
-            out.push_str(r#","type":"record","fields":"#);
-            list(&of.fields, out, |field, out| {
-                out.push_str(r#"{"name":"#);
-                quoted(&field.name, out);
-                out.push_str(r#","type":"#);
-                write(types, field.of, written, out);
-                out.push('}');
-            });
-        }
-        _ => unreachable!("only records, enums and fixed have names"),
-    }
-    out.push('}');
+/// What comes next in a canonical form. A list of them and no recursion: types refer to types as often as there are
+/// any.
+enum Piece<'a> {
+    Text(&'static str),
+    Quoted(&'a str),
+    Number(usize),
+    Type(Id),
 }
 
-fn list<T>(items: &[T], out: &mut String, mut item: impl FnMut(&T, &mut String)) {
-    out.push('[');
+/// What a type is written as.
+fn pieces<'a>(of: &'a Type, out: &mut Vec<Piece<'a>>) {
+    use Piece::{Quoted, Text};
+    let inside = match &of.kind {
+        Kind::Array(items) => [Text(r#"{"type":"array","items":"#), Piece::Type(*items), Text("}")],
+        Kind::Map(values) => [Text(r#"{"type":"map","values":"#), Piece::Type(*values), Text("}")],
+        Kind::Union(branches) => return list(branches, out, |branch, out| out.push(Piece::Type(*branch))),
+        Kind::Enum(of) => {
+            out.extend([Text(r#"{"name":"#), Quoted(&of.name.full), Text(r#","type":"enum","symbols":"#)]);
+            list(&of.symbols, out, |symbol, out| out.push(Quoted(symbol)));
+            return out.push(Text("}"));
+        }
+        Kind::Record(of) => {
+            out.extend([Text(r#"{"name":"#), Quoted(&of.name.full), Text(r#","type":"record","fields":"#)]);
+            list(&of.fields, out, |field, out| {
+                out.extend([Text(r#"{"name":"#), Quoted(&field.name), Text(r#","type":"#)]);
+                out.extend([Piece::Type(field.of), Text("}")]);
+            });
+            return out.push(Text("}"));
+        }
+        Kind::Fixed(name, size) => {
+            out.extend([Text(r#"{"name":"#), Quoted(&name.full), Text(r#","type":"fixed","size":"#)]);
+            [Piece::Number(*size), Text("}"), Text("")]
+        }
+        _ => [Quoted(of.name()), Text(""), Text("")],
+    };
+    out.extend(inside);
+}
+
+fn list<'a, T>(items: &'a [T], out: &mut Vec<Piece<'a>>, mut item: impl FnMut(&'a T, &mut Vec<Piece<'a>>)) {
+    out.push(Piece::Text("["));
     for (position, one) in items.iter().enumerate() {
         if position > 0 {
-            out.push(',');
+            out.push(Piece::Text(","));
         }
         item(one, out);
     }
-    out.push(']');
-}
-
-/// Names and symbols have no character that JSON escapes.
-fn quoted(name: &str, out: &mut String) {
-    out.extend(["\"", name, "\""]);
+    out.push(Piece::Text("]"));
 }
 
 /// CRC-64-AVRO.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
 use super::parse::parse;
+use super::reasons::clip;
 use super::types::{Id, Kind, Logical, Type, Types};
 use crate::codec::column::MAX_SCHEMA_DEPTH;
 use crate::codec::registered::RegisteredSchema;
@@ -13,7 +14,7 @@ use crate::codec::registered::RegisteredSchema;
 const COLUMNS_MAX: usize = 10_000;
 
 /// Bytes of a fixed in a column, at most: one that is null takes them too.
-const FIXED_BYTES_MAX: usize = 64 << 10;
+pub(super) const FIXED_BYTES_MAX: usize = 64 << 10;
 
 /// The fields of the column that a duration becomes.
 pub(super) const DURATION: [&str; 3] = ["months", "days", "millis"];
@@ -77,7 +78,8 @@ impl<'a> Columns<'a> {
             }
             Kind::Record(record) => {
                 if self.open.contains(&id) {
-                    let what = format!("the record {} holds itself, which a column cannot", record.name.full);
+                    let what =
+                        format!("the record {} holds itself, which a column cannot", clip(&record.name.full));
                     return Err(self.refuse(&format!("{what}: leave the field out of the reader's schema")));
                 }
                 self.open.push(id);
@@ -99,11 +101,10 @@ impl<'a> Columns<'a> {
             return Err(self.refuse("a union without branches has no values"));
         }
         let (mut nullable, mut fields) = (false, Vec::with_capacity(branches.len()));
-        for &branch in branches {
+        for (&branch, name) in branches.iter().zip(self.types.branch_names(branches)) {
             match self.types.kind(branch) {
                 Kind::Null => nullable = true,
                 _ => {
-                    let name = self.types.branch_name(branches, branch);
                     fields.push(self.within(name, branch)?.with_nullable(true));
                 }
             }
@@ -143,7 +144,10 @@ fn leaf(of: &Type) -> Result<DataType, String> {
         (Kind::String | Kind::Enum(_), None) => DataType::Utf8,
         (Kind::Fixed(name, size), None) => {
             if *size > FIXED_BYTES_MAX {
-                return Err(format!("fixed {} of {size} bytes: a column takes {FIXED_BYTES_MAX}", name.full));
+                return Err(format!(
+                    "fixed {} of {size} bytes: a column takes {FIXED_BYTES_MAX}",
+                    clip(&name.full)
+                ));
             }
             DataType::FixedSizeBinary(*size as i32)
         }

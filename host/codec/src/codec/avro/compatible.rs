@@ -4,12 +4,17 @@
 use std::collections::{HashMap, HashSet};
 
 use super::parse::parse;
+use super::reasons::clip;
 use super::types::{Id, Kind, Type, Types};
 use crate::codec::column::MAX_SCHEMA_DEPTH;
 use crate::codec::registered::RegisteredSchema;
 
 /// Reasons given, at most.
 const REASONS_MAX: usize = 50;
+/// Names in a reason, at most.
+const NAMES_MAX: usize = 20;
+/// Pairs of types that are compared, at most: unions of many branches make any number.
+const PAIRS_MAX: usize = 500_000;
 
 /// Whether data written with `writer` can be read with `reader`, whatever it is; every reason why not otherwise,
 /// each with its path inside the reader's schema. Logical types are not compared.
@@ -18,7 +23,7 @@ pub fn compatible(reader: &RegisteredSchema, writer: &RegisteredSchema) -> Resul
     let (reader, writer) = (types(reader, "reader")?, types(writer, "writer")?);
     let mut check = Check { reader: &reader, writer: &writer, verdicts: HashMap::new() };
     let root = (reader.root(), writer.root());
-    check.settle(root);
+    check.settle(root).map_err(|why| vec![why])?;
     if check.verdicts[&root] {
         return Ok(());
     }
@@ -53,9 +58,14 @@ struct Check<'a> {
 impl<'a> Check<'a> {
     /// Takes every pair for good until it is found not to be, which may spoil others: recursive types are good
     /// as long as nothing speaks against them.
-    fn settle(&mut self, root: Pair) {
+    fn settle(&mut self, root: Pair) -> Result<(), String> {
         let mut open = vec![root];
         while let Some(pair) = open.pop() {
+            if self.verdicts.len() + open.len() > PAIRS_MAX {
+                return Err(format!(
+                    "the schemas have more than {PAIRS_MAX} pairs of types to compare: use fewer branches in unions"
+                ));
+            }
             if self.verdicts.insert(pair, true).is_none() {
                 open.extend(self.inner(pair).into_iter().map(|(_, pair)| pair));
             }
@@ -71,6 +81,7 @@ impl<'a> Check<'a> {
                 }
             }
         }
+        Ok(())
     }
 
     fn types(&self, (reader, writer): Pair) -> (&'a Type, &'a Type) {
@@ -119,22 +130,27 @@ impl<'a> Check<'a> {
         if let (Some(reader), Some(writer)) = (reader.named(), writer.named())
             && !reader.takes(writer)
         {
-            return Some(format!("{} is not the name {} nor an alias of it", writer.full, reader.full));
+            return Some(format!(
+                "{} is not the name {} nor an alias of it",
+                clip(&writer.full),
+                clip(&reader.full)
+            ));
         }
         match (&reader.kind, &writer.kind) {
             (Kind::Enum(reader), Kind::Enum(writer)) if reader.default.is_none() => {
-                let unknown: Vec<_> = writer.symbols.iter().filter(|s| !reader.symbols.contains(s)).collect();
-                let list = || unknown.iter().map(|s| s.as_str()).collect::<Vec<_>>().join(", ");
+                let known: HashSet<&str> = reader.symbols.iter().map(String::as_str).collect();
+                let symbols = writer.symbols.iter().map(String::as_str);
+                let unknown: Vec<&str> = symbols.filter(|symbol| !known.contains(symbol)).collect();
                 (!unknown.is_empty())
-                    .then(|| format!("the reader lacks the symbols {}, and a default", list()))
+                    .then(|| format!("the reader lacks the symbols {}, and a default", names(&unknown)))
             }
             (Kind::Record(reader), Kind::Record(writer)) => {
                 let lacking =
                     |field: &&super::types::Field| field.default.is_none() && field.source(writer).is_none();
                 let lacking: Vec<_> = reader.fields.iter().filter(lacking).map(|f| f.name.as_str()).collect();
-                let list = lacking.join(", ");
-                (!lacking.is_empty())
-                    .then(|| format!("the writer lacks the fields {list}, which have no default"))
+                (!lacking.is_empty()).then(|| {
+                    format!("the writer lacks the fields {}, which have no default", names(&lacking))
+                })
             }
             _ => None,
         }
@@ -166,5 +182,15 @@ impl<'a> Check<'a> {
             self.explain(inner, path, explained, reasons);
             path.truncate(path.len() - usize::from(deeper));
         }
+    }
+}
+
+/// Names in a text, and how many more there are.
+fn names(all: &[&str]) -> String {
+    let shown: Vec<_> = all.iter().take(NAMES_MAX).map(|name| clip(name)).collect();
+    let list = shown.join(", ");
+    match all.len().saturating_sub(NAMES_MAX) {
+        0 => list,
+        more => format!("{list} and {more} more"),
     }
 }

@@ -3,11 +3,11 @@
 
 use super::skip::Frame;
 use super::types::Types;
+use crate::codec::arrow_ipc::MAX_RECORD;
 use crate::codec::problem::{Outcome, Problem, code};
-use crate::codec::rows::MAX_RECORD_BYTES;
 
-/// What an item of no bytes counts for among all that a value stands for without holding it.
-const EMPTY_ITEM_BYTES: usize = 128;
+/// What an item of no bytes counts for, at least, among all that a value becomes: each takes time, if no memory.
+const EMPTY_ITEM_BYTES: usize = 500;
 
 /// A place in a value's bytes.
 pub(super) struct Cursor<'a, 's> {
@@ -18,15 +18,22 @@ pub(super) struct Cursor<'a, 's> {
     pub(super) types: &'s Types,
     /// What is open while a value is skipped.
     pub(super) open: &'s mut Vec<Frame>,
-    /// Bytes that the value may still stand for without holding them: defaults, and items that take none. Without
-    /// a bound a few bytes could fill the memory.
+    /// Bytes of columns that the value may still become: what is wide in columns may take one byte here, or none.
+    /// Without a bound a few bytes could fill the memory.
     pub(super) allowance: usize,
+    /// What it was allowed at first.
+    pub(super) limit: usize,
 }
 
 impl<'a, 's> Cursor<'a, 's> {
-    /// At the beginning of a value.
-    pub(super) fn new(bytes: &'a [u8], types: &'s Types, open: &'s mut Vec<Frame>) -> Cursor<'a, 's> {
-        Cursor { bytes, at: 0, types, open, allowance: MAX_RECORD_BYTES }
+    /// At the beginning of a value, which may become so many bytes of columns.
+    pub(super) fn new(
+        bytes: &'a [u8],
+        types: &'s Types,
+        open: &'s mut Vec<Frame>,
+        limit: usize,
+    ) -> Cursor<'a, 's> {
+        Cursor { bytes, at: 0, types, open, allowance: limit, limit }
     }
 
     /// Bytes from here to the end.
@@ -134,9 +141,9 @@ impl<'a, 's> Cursor<'a, 's> {
         }
     }
 
-    /// The beginning of a block of items that take at least so many bytes each: how many there are (none: it was
-    /// the last block) and where the block ends, if it says so.
-    pub(super) fn block(&mut self, least: usize) -> Outcome<(usize, Option<usize>)> {
+    /// The beginning of a block of items that take at least so many bytes each, and become columns of this width:
+    /// how many there are (none: it was the last block) and where the block ends, if it says so.
+    pub(super) fn block(&mut self, least: usize, width: usize) -> Outcome<(usize, Option<usize>)> {
         let begin = self.at;
         let count = self.long()?;
         let end = if count < 0 {
@@ -148,24 +155,26 @@ impl<'a, 's> Cursor<'a, 's> {
         };
         let items = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
         let room = end.unwrap_or(self.bytes.len()) - self.at;
-        if least == 0 {
-            self.spend(items.saturating_mul(EMPTY_ITEM_BYTES))?;
-        } else if items > room / least {
+        if least > 0 && items > room / least {
             let what = format!("at byte {begin}: a block of {items} items, and {room} bytes are left");
             return Err(Problem::new(code::AVRO_SYNTAX, what));
         }
+        let width = if least == 0 { width.max(EMPTY_ITEM_BYTES) } else { width };
+        self.spend(items.saturating_mul(width))?;
         Ok((items, end))
     }
 
-    /// Reads the blocks here, item by item; gives their number.
+    /// Reads the blocks here, item by item, of which each takes at least so many bytes and becomes columns of this
+    /// width; gives their number.
     pub(super) fn items(
         &mut self,
         least: usize,
+        width: usize,
         mut item: impl FnMut(&mut Self, usize) -> Outcome<()>,
     ) -> Outcome<usize> {
         let mut index = 0;
         loop {
-            let (count, end) = self.block(least)?;
+            let (count, end) = self.block(least, width)?;
             if count == 0 {
                 return Ok(index);
             }
@@ -179,7 +188,7 @@ impl<'a, 's> Cursor<'a, 's> {
         }
     }
 
-    /// The value stands for so many bytes more than it has.
+    /// The value becomes so many bytes of columns more.
     #[inline]
     pub(super) fn spend(&mut self, bytes: usize) -> Outcome<()> {
         match self.allowance.checked_sub(bytes) {
@@ -187,11 +196,17 @@ impl<'a, 's> Cursor<'a, 's> {
                 self.allowance = left;
                 Ok(())
             }
-            None => {
-                let what = "defaults, and items that take no bytes, stand for more than 16 MiB in one record";
-                Err(Problem::new(code::TOO_LARGE, format!("at byte {}: {what}", self.at)))
-            }
+            None => Err(self.too_much()),
         }
+    }
+
+    #[cold]
+    fn too_much(&self) -> Box<Problem> {
+        let why = match self.limit {
+            MAX_RECORD => "it becomes more than 64 MiB of columns: put fewer items into a record",
+            _ => "with those before it, it becomes more than 1 GiB of columns: read fewer records at once",
+        };
+        Problem::new(code::TOO_LARGE, format!("at byte {}: {why}", self.at))
     }
 
     /// Nothing follows.
@@ -260,9 +275,9 @@ mod tests {
             let len = bytes.len();
             bytes.resize(len + behind, more);
             let (types, mut open) = (Types::new(Vec::new(), 0), Vec::new());
-            let mut cursor = Cursor::new(&bytes, &types, &mut open);
+            let mut cursor = Cursor::new(&bytes, &types, &mut open, MAX_RECORD);
             prop_assert_eq!((cursor.long().unwrap(), cursor.at), (value, len));
-            let mut cut = Cursor::new(&bytes[..len - 1], &types, &mut open);
+            let mut cut = Cursor::new(&bytes[..len - 1], &types, &mut open, MAX_RECORD);
             prop_assert!(cut.long().is_err() && cut.at == 0);
         }
     }

@@ -10,6 +10,9 @@ pub(super) trait Digits: ArrowNativeTypeOp {
     /// Its big-endian bytes in two's complement, from the first that counts on, appended.
     fn to_bytes(self, out: &mut Vec<u8>);
 
+    /// The same number in 256 bits.
+    fn wide(self) -> i256;
+
     /// `10^exponent`; `None` where it does not fit.
     fn power(exponent: u32) -> Option<Self>;
 
@@ -44,6 +47,10 @@ impl Digits for i128 {
         out.extend_from_slice(significant(&self.to_be_bytes()));
     }
 
+    fn wide(self) -> i256 {
+        i256::from_i128(self)
+    }
+
     #[inline]
     fn power(exponent: u32) -> Option<i128> {
         POWERS.get(exponent as usize).copied()
@@ -59,9 +66,21 @@ impl Digits for i256 {
         out.extend_from_slice(significant(&self.to_be_bytes()));
     }
 
+    fn wide(self) -> i256 {
+        self
+    }
+
     fn power(exponent: u32) -> Option<i256> {
         i256::from_i128(10).pow_checked(exponent).ok()
     }
+}
+
+/// The number of these bytes times `10^exponent`, where that is whole and fits. The digits on the way to it may be more
+/// than 128 bits hold.
+#[inline]
+pub(super) fn scaled_from(bytes: &[u8], exponent: i32) -> Option<i128> {
+    let narrow = i128::from_bytes(bytes).and_then(|value| value.scaled(exponent));
+    narrow.or_else(|| i256::from_bytes(bytes)?.scaled(exponent)?.to_i128())
 }
 
 const POWERS: [i128; 39] = {

@@ -1,9 +1,8 @@
 //! Avro values into rows: which plan a value is read by. Knows nothing of how a value names its schema.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{Fields, SchemaRef};
+use arrow::datatypes::{DataType, Fields, SchemaRef};
 
 use super::cursor::Cursor;
 use super::derive::schema_of;
@@ -13,14 +12,13 @@ use super::plan::Compiled;
 use super::resolve::compile;
 use super::skip::Frame;
 use super::types::Types;
+use super::writers::Writers;
+use crate::codec::arrow_ipc::{MAX_RECORD, MAX_RUN, size_of_null};
 use crate::codec::column::Struct;
 use crate::codec::framed::ReadWritten;
 use crate::codec::problem::Outcome;
 use crate::codec::registered::{RegisteredSchema, SchemaKind};
 use crate::codec::rows::ReadRecord;
-
-/// Writers' schemas that are kept ready, at most; when there are more, all are made anew as they come.
-const WRITERS_MAX: usize = 256;
 
 /// Reads Avro values: each by the schema that it was written with, into columns by the rules of the reader's.
 pub struct AvroReader {
@@ -29,8 +27,13 @@ pub struct AvroReader {
     current: Arc<Compiled>,
     /// The id of the current writer; `None` for the schema that the reader was made with.
     id: Option<u64>,
-    writers: HashMap<u64, Result<Arc<Compiled>, String>>,
+    writers: Writers,
     open: Vec<Frame>,
+    /// Bytes that a row takes in the columns whatever it is.
+    width: usize,
+    /// Bytes of columns that the records of this run may still become.
+    left: usize,
+    pub(super) max_run: usize,
 }
 
 impl AvroReader {
@@ -59,16 +62,39 @@ impl AvroReader {
             reader,
             current: Arc::new(current),
             id: None,
-            writers: HashMap::new(),
+            writers: Writers::default(),
             open: Vec::new(),
+            width: size_of_null(&DataType::Struct(columns.fields().clone())),
+            left: MAX_RUN,
+            max_run: MAX_RUN,
         }
     }
 
     /// Appends the row that `bytes` begin with; gives how many of them it took.
     pub(super) fn read_first(&mut self, bytes: &[u8], columns: &mut Struct) -> Outcome<usize> {
-        let mut cursor = Cursor::new(bytes, &self.current.types, &mut self.open);
+        self.row(bytes, columns, |cursor| Ok(cursor.at))
+    }
+
+    /// Appends a row; what `then` makes of the place behind it may still refuse it.
+    #[inline]
+    fn row<T>(
+        &mut self,
+        bytes: &[u8],
+        columns: &mut Struct,
+        then: impl FnOnce(&Cursor) -> Outcome<T>,
+    ) -> Outcome<T> {
+        if columns.len() == 0 {
+            // The rows of the run before were taken away, or there are none yet.
+            self.left = self.max_run;
+        }
+        let limit = self.left.min(MAX_RECORD);
+        let mut cursor = Cursor::new(bytes, &self.current.types, &mut self.open, limit);
+        cursor.spend(self.width)?;
         cursor.object(&self.current.plan, columns)?;
-        Ok(cursor.at)
+        let found = then(&cursor)?;
+        // A record that fails takes back what it became.
+        self.left -= limit - cursor.allowance;
+        Ok(found)
     }
 }
 
@@ -78,28 +104,18 @@ impl ReadWritten for AvroReader {
         if self.id == Some(id) {
             return Ok(());
         }
-        if self.writers.len() >= WRITERS_MAX && !self.writers.contains_key(&id) {
-            self.writers.clear();
-        }
         let (reader, columns) = (&self.reader, &self.columns);
-        let compiled = self.writers.entry(id).or_insert_with(|| {
-            let writer = Arc::new(parse(schema)?);
+        let compiled = self.writers.get(id, || {
+            let writer = Arc::new(parse(schema)?.of_writer());
             Ok(Arc::new(compile(&writer, reader.as_ref(), columns)?))
-        });
-        match compiled {
-            Ok(compiled) => {
-                (self.current, self.id) = (Arc::clone(compiled), Some(id));
-                Ok(())
-            }
-            Err(why) => Err(why.clone()),
-        }
+        })?;
+        (self.current, self.id) = (compiled, Some(id));
+        Ok(())
     }
 }
 
 impl ReadRecord for AvroReader {
     fn read(&mut self, value: &[u8], columns: &mut Struct) -> Outcome<()> {
-        let mut cursor = Cursor::new(value, &self.current.types, &mut self.open);
-        cursor.object(&self.current.plan, columns)?;
-        cursor.end()
+        self.row(value, columns, |cursor| cursor.end())
     }
 }

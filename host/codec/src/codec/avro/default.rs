@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use super::budget::Budget;
+use super::reasons::{Reasons, clip, clip_json};
 use super::types::{Field, Id, Kind, Types};
 use super::write::{write_bytes, write_long};
 
@@ -12,12 +14,14 @@ const VALUES_MAX: usize = 10_000;
 /// Defaults within defaults, at most so deep.
 const MAX_DEPTH: usize = 64;
 
-/// The bytes of a field's default; `None` where it has none.
-pub(super) fn default_of(types: &Types, field: &Field) -> Result<Option<Vec<u8>>, String> {
+/// The bytes of a field's default; `None` where it has none. What it takes to find them is taken off the budget: it may
+/// be asked for once for each branch of a union.
+pub(super) fn default_of(types: &Types, field: &Field, budget: &Budget) -> Result<Option<Vec<u8>>, Reasons> {
     let Some(json) = &field.default else { return Ok(None) };
     let mut default = Default { types, out: Vec::new(), values: 0 };
     let written = default.value(field.of, json, 0);
-    written.map_err(|why| format!("the default of {}: {why}", field.name))?;
+    budget.spend(default.out.len() + default.values)?;
+    written.map_err(|why| format!("the default of {}: {why}", clip(&field.name)))?;
     Ok(Some(default.out))
 }
 
@@ -34,7 +38,7 @@ impl Default<'_> {
             return Err(format!("deeper than {MAX_DEPTH} levels or more than {VALUES_MAX} values"));
         }
         let types = self.types;
-        let unfit = || format!("{json} is no {}", types.get(id).label());
+        let unfit = || format!("{} is no {}", clip_json(json), types.get(id).label());
         match types.kind(id) {
             Kind::Null => json.as_null().ok_or_else(unfit)?,
             Kind::Boolean => self.out.push(u8::from(json.as_bool().ok_or_else(unfit)?)),
@@ -63,7 +67,7 @@ impl Default<'_> {
 
     fn nested(&mut self, id: Id, json: &Value, depth: usize) -> Result<(), String> {
         let types = self.types;
-        let unfit = || format!("{json} is no {}", types.get(id).label());
+        let unfit = || format!("{} is no {}", clip_json(json), types.get(id).label());
         match types.kind(id) {
             Kind::Array(items) => {
                 let all = json.as_array().ok_or_else(unfit)?;
@@ -84,7 +88,9 @@ impl Default<'_> {
                 let members = json.as_object().ok_or_else(unfit)?;
                 for field in &record.fields {
                     let value = members.get(&field.name).or(field.default.as_ref());
-                    let value = value.ok_or_else(|| format!("{json} lacks the field {}", field.name))?;
+                    let value = value.ok_or_else(|| {
+                        format!("{} lacks the field {}", clip_json(json), clip(&field.name))
+                    })?;
                     self.value(field.of, value, depth + 1)?;
                 }
             }

@@ -28,6 +28,8 @@
 #[cfg(test)]
 mod any_tests;
 mod array;
+mod branches;
+mod budget;
 mod canonical;
 mod columns;
 mod compatible;
@@ -40,6 +42,10 @@ mod encode;
 mod file;
 #[cfg(test)]
 mod file_tests;
+mod fitness;
+#[cfg(test)]
+mod hostile_tests;
+mod leaf;
 mod meaning;
 mod nested;
 mod parse;
@@ -48,6 +54,7 @@ mod reasons;
 mod resolve;
 #[cfg(test)]
 mod schema_tests;
+mod sizes;
 mod skip;
 #[cfg(test)]
 mod suite_tests;
@@ -62,6 +69,7 @@ mod value;
 mod write;
 #[cfg(test)]
 mod write_tests;
+mod writers;
 
 pub use canonical::{fingerprint, single_object};
 pub use columns::columns;

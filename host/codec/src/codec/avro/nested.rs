@@ -42,6 +42,9 @@ impl Cursor<'_, '_> {
                     }
                 }
                 Step::Skip(of, name) => self.skip(*of).map_err(|problem| problem.in_field(name))?,
+                Step::Pass(bytes, name) => {
+                    self.take(*bytes).map_err(|problem| problem.in_field(name))?;
+                }
             }
         }
         into.end_value();
@@ -83,7 +86,7 @@ impl Cursor<'_, '_> {
 
     fn list_into<O: OffsetSizeTrait>(&mut self, items: &Items, into: &mut List<O>) -> Outcome<()> {
         let column = &mut into.items;
-        self.items(items.least, |cursor, index| {
+        self.items(items.least, items.width, |cursor, index| {
             cursor.value(&items.plan, column).map_err(|problem| problem.in_item(index))
         })?;
         into.end_value().map_err(full)
@@ -96,7 +99,7 @@ impl Cursor<'_, '_> {
             Problem::new(code::TYPE_MISMATCH, what)
         };
         let column = &mut into.items;
-        let count = self.items(items.least, |cursor, index| {
+        let count = self.items(items.least, items.width, |cursor, index| {
             if index == size {
                 return Err(expected("more"));
             }
@@ -111,7 +114,7 @@ impl Cursor<'_, '_> {
 
     pub(super) fn map(&mut self, items: &Items, into: &mut Map) -> Outcome<()> {
         let Map { keys, values, .. } = into;
-        self.items(items.least, |cursor, index| {
+        self.items(items.least, items.width, |cursor, index| {
             let begin = cursor.at;
             let key = cursor.prefixed()?;
             if std::str::from_utf8(key).is_err() {
@@ -130,13 +133,14 @@ impl Cursor<'_, '_> {
         default: &Default,
         read: impl FnOnce(&mut Cursor) -> Outcome<()>,
     ) -> Outcome<()> {
-        self.spend(default.bytes.len() + 1)?;
+        self.spend(default.bytes.len())?;
         let mut inner = Cursor {
             bytes: &default.bytes,
             at: 0,
             types: &default.types,
             open: self.open,
             allowance: self.allowance,
+            limit: self.limit,
         };
         read(&mut inner)?;
         self.allowance = inner.allowance;

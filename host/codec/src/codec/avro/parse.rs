@@ -1,20 +1,25 @@
 //! The schema language: JSON to types. Names and namespaces are resolved here, what is wrong with a schema is
 //! said here. Knows nothing of bytes or columns.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use arrow::datatypes::TimeUnit;
 use serde_json::{Map, Value};
 
+use super::reasons::{clip, clip_json};
 use super::types::{Enum, Field, Id, Kind, Logical, Name, Record, Type, Types};
 use crate::codec::registered::{RegisteredSchema, SchemaKind};
 
 /// Schemas that refer to schemas, at most so deep.
 const MAX_REFERENCE_DEPTH: usize = 64;
+/// Types, fields, symbols and aliases of a schema, with those that it refers to, at most.
+const PARTS_MAX: usize = 50_000;
+/// Bytes of a name with its namespace, and of a symbol, at most: a namespace counts for each name in it.
+const NAME_MAX: usize = 1024;
 
 /// The types of a schema, or what is wrong with it.
 pub(super) fn parse(schema: &RegisteredSchema) -> Result<Types, String> {
-    let mut parser = Parser { all: Vec::new(), names: HashMap::new() };
+    let mut parser = Parser { all: Vec::new(), names: HashMap::new(), parts: 0 };
     let root = parser.schema(schema, 0)?;
     Ok(Types::new(parser.all, root))
 }
@@ -23,6 +28,7 @@ struct Parser {
     all: Vec<Type>,
     /// Types by their full names.
     names: HashMap<String, Id>,
+    parts: usize,
 }
 
 impl Parser {
@@ -34,6 +40,7 @@ impl Parser {
         if depth > MAX_REFERENCE_DEPTH {
             return Err(format!("schemas refer to each other more than {MAX_REFERENCE_DEPTH} deep"));
         }
+        self.count(1 + schema.references.len())?;
         for (name, reference) in &schema.references {
             if !self.names.contains_key(name) {
                 self.schema(reference, depth + 1).map_err(|why| format!("reference {name}: {why}"))?;
@@ -53,19 +60,31 @@ impl Parser {
         }
     }
 
-    fn add(&mut self, kind: Kind, logical: Option<Logical>) -> Id {
+    /// The schema has so many parts more.
+    fn count(&mut self, parts: usize) -> Result<(), String> {
+        self.parts += parts;
+        if self.parts > PARTS_MAX {
+            return Err(format!(
+                "the schema has more than {PARTS_MAX} types, fields, symbols and aliases: split it"
+            ));
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, kind: Kind, logical: Option<Logical>) -> Result<Id, String> {
+        self.count(1)?;
         self.all.push(Type { kind, logical });
-        self.all.len() - 1
+        Ok(self.all.len() - 1)
     }
 
     fn known(&mut self, name: &str, space: &str) -> Result<Id, String> {
         if let Some(kind) = primitive(name) {
-            return Ok(self.add(kind, None));
+            return self.add(kind, None);
         }
         let full = qualified(name, space);
         match self.names.get(&full).or_else(|| self.names.get(name)) {
             Some(id) => Ok(*id),
-            None => Err(format!("there is no type {full}")),
+            None => Err(format!("there is no type {}", clip(&full))),
         }
     }
 
@@ -73,16 +92,15 @@ impl Parser {
         let mut ids: Vec<Id> = Vec::with_capacity(branches.len());
         for branch in branches {
             let id = self.of(branch, space)?;
-            let name = self.all[id].name();
             if matches!(self.all[id].kind, Kind::Union(_)) {
                 return Err("a union directly in a union: write one list".to_owned());
             }
-            if ids.iter().any(|&other| self.all[other].name() == name) {
-                return Err(format!("a union has {name} twice"));
-            }
             ids.push(id);
         }
-        Ok(self.add(Kind::Union(ids), None))
+        if let Some(name) = twice(ids.iter().map(|&id| self.all[id].name())) {
+            return Err(format!("a union has {} twice", clip(name)));
+        }
+        self.add(Kind::Union(ids), None)
     }
 
     fn object(&mut self, object: &Map<String, Value>, space: &str) -> Result<Id, String> {
@@ -109,74 +127,94 @@ impl Parser {
                 }
             }
         };
-        Ok(self.add(kind, None))
+        self.add(kind, None)
     }
 
     fn record(&mut self, object: &Map<String, Value>, space: &str) -> Result<Id, String> {
-        let (name, space) = name_of(object, space)?;
+        let (name, space) = self.name_of(object, space)?;
         // Known before its fields are read, which may be of this type.
-        let unread = Record { name: name.clone(), fields: Vec::new() };
+        let unread = Record::new(name.clone(), Vec::new());
         let id = self.define(Kind::Record(unread), None, &name)?;
         let json = object.get("fields").and_then(Value::as_array);
-        let json = json.ok_or_else(|| format!("record {}: no list of \"fields\"", name.full))?;
-        let mut fields: Vec<Field> = Vec::with_capacity(json.len());
-        for field in json {
-            let field = self.field(field, &space).map_err(|why| format!("{}: {why}", name.full))?;
-            if fields.iter().any(|other| other.name == field.name) {
-                return Err(format!("{}: two fields are named {}", name.full, field.name));
-            }
-            fields.push(field);
+        let json = json.ok_or_else(|| format!("record {}: no list of \"fields\"", clip(&name.full)))?;
+        self.count(json.len())?;
+        let field = |field| self.field(field, &space).map_err(|why| format!("{}: {why}", clip(&name.full)));
+        let fields: Vec<Field> = json.iter().map(field).collect::<Result<_, String>>()?;
+        if let Some(field) = twice(fields.iter().map(|field| field.name.as_str())) {
+            return Err(format!("{}: two fields are named {}", clip(&name.full), clip(field)));
         }
-        self.all[id].kind = Kind::Record(Record { name, fields });
+        self.all[id].kind = Kind::Record(Record::new(name, fields));
         Ok(id)
     }
 
     fn field(&mut self, json: &Value, space: &str) -> Result<Field, String> {
         let name = json.get("name").and_then(Value::as_str).ok_or("a field without a name")?;
         check_name(name)?;
-        let of = json.get("type").ok_or_else(|| format!("{name}: no \"type\""))?;
-        let of = self.of(of, space).map_err(|why| format!("{name}: {why}"))?;
+        let of = json.get("type").ok_or_else(|| format!("{}: no \"type\"", clip(name)))?;
+        let of = self.of(of, space).map_err(|why| format!("{}: {why}", clip(name)))?;
         let aliases = strings(json.get("aliases"));
+        self.count(aliases.len())?;
         Ok(Field { name: name.to_owned(), aliases, default: json.get("default").cloned(), of })
     }
 
     fn enumeration(&mut self, object: &Map<String, Value>, space: &str) -> Result<Id, String> {
-        let (name, _) = name_of(object, space)?;
+        let (name, _) = self.name_of(object, space)?;
         let symbols = strings(object.get("symbols"));
         if object.get("symbols").and_then(Value::as_array).is_none_or(|all| all.len() != symbols.len()) {
-            return Err(format!("enum {}: \"symbols\" is no list of texts", name.full));
+            return Err(format!("enum {}: \"symbols\" is no list of texts", clip(&name.full)));
         }
-        for (position, symbol) in symbols.iter().enumerate() {
-            check_name(symbol).map_err(|why| format!("enum {}: {why}", name.full))?;
-            if symbols[..position].contains(symbol) {
-                return Err(format!("enum {}: the symbol {symbol} is there twice", name.full));
-            }
+        self.count(symbols.len())?;
+        for symbol in &symbols {
+            check_name(symbol).map_err(|why| format!("enum {}: {why}", clip(&name.full)))?;
+        }
+        if let Some(symbol) = twice(symbols.iter().map(String::as_str)) {
+            return Err(format!("enum {}: the symbol {} is there twice", clip(&name.full), clip(symbol)));
         }
         let default = match object.get("default") {
             None => None,
             Some(json) => {
                 let found = symbols.iter().position(|symbol| Some(symbol.as_str()) == json.as_str());
-                Some(found.ok_or_else(|| format!("enum {}: the default {json} is no symbol", name.full))?)
+                let unknown =
+                    || format!("enum {}: the default {} is no symbol", clip(&name.full), clip_json(json));
+                Some(found.ok_or_else(unknown)?)
             }
         };
         self.define(Kind::Enum(Enum { name: name.clone(), symbols, default }), None, &name)
     }
 
     fn fixed(&mut self, object: &Map<String, Value>, space: &str) -> Result<Id, String> {
-        let (name, _) = name_of(object, space)?;
+        let (name, _) = self.name_of(object, space)?;
         let size = object.get("size").and_then(Value::as_u64).and_then(|size| usize::try_from(size).ok());
-        let size = size.ok_or_else(|| format!("fixed {}: \"size\" is no number of bytes", name.full))?;
+        let size =
+            size.ok_or_else(|| format!("fixed {}: \"size\" is no number of bytes", clip(&name.full)))?;
         let kind = Kind::Fixed(name.clone(), size);
         let logical = logical(object, &kind);
         self.define(kind, logical, &name)
     }
 
     fn define(&mut self, kind: Kind, logical: Option<Logical>, name: &Name) -> Result<Id, String> {
-        let id = self.add(kind, logical);
+        let id = self.add(kind, logical)?;
         match self.names.insert(name.full.clone(), id) {
             None => Ok(id),
-            Some(_) => Err(format!("the type {} is defined twice", name.full)),
+            Some(_) => Err(format!("the type {} is defined twice", clip(&name.full))),
         }
+    }
+
+    /// The name that an object defines, and the namespace for what is in it.
+    fn name_of(&mut self, object: &Map<String, Value>, space: &str) -> Result<(Name, String), String> {
+        let name =
+            object.get("name").and_then(Value::as_str).ok_or("a record, enum or fixed without a name")?;
+        let given = object.get("namespace").and_then(Value::as_str);
+        let full = named(name, given.unwrap_or(space))?;
+        full.split('.').try_for_each(check_name)?;
+        if primitive(&full).is_some() {
+            return Err(format!("{full} is the name of a type that there is already"));
+        }
+        let space = full.rsplit_once('.').map_or("", |(space, _)| space).to_owned();
+        let aliases = strings(object.get("aliases"));
+        self.count(aliases.len())?;
+        let aliases = aliases.iter().map(|alias| named(alias, &space)).collect::<Result<_, String>>()?;
+        Ok((Name { full, aliases }, space))
     }
 }
 
@@ -225,18 +263,24 @@ fn decimal(object: &Map<String, Value>, bytes: usize) -> Option<Logical> {
     valid.then_some(Logical::Decimal { precision, scale })
 }
 
-/// The name that an object defines, and the namespace for what is in it.
-fn name_of(object: &Map<String, Value>, space: &str) -> Result<(Name, String), String> {
-    let name = object.get("name").and_then(Value::as_str).ok_or("a record, enum or fixed without a name")?;
-    let given = object.get("namespace").and_then(Value::as_str);
-    let full = qualified(name, given.unwrap_or(space));
-    full.split('.').try_for_each(check_name)?;
-    if primitive(&full).is_some() {
-        return Err(format!("{full} is the name of a type that there is already"));
+/// A name with its namespace, where that is not too long.
+fn named(name: &str, space: &str) -> Result<String, String> {
+    match name.len().max(space.len()) {
+        0..=NAME_MAX => {}
+        len => return Err(too_long(len)),
     }
-    let space = full.rsplit_once('.').map_or("", |(space, _)| space).to_owned();
-    let aliases = strings(object.get("aliases")).iter().map(|alias| qualified(alias, &space)).collect();
-    Ok((Name { full, aliases }, space))
+    let full = qualified(name, space);
+    if full.len() > NAME_MAX { Err(too_long(full.len())) } else { Ok(full) }
+}
+
+fn too_long(len: usize) -> String {
+    format!("a name of {len} bytes, with its namespace: it may have {NAME_MAX}, choose a shorter one")
+}
+
+/// A name that is there twice.
+fn twice<'n>(names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let mut seen = HashSet::new();
+    names.into_iter().find(|name| !seen.insert(*name))
 }
 
 fn qualified(name: &str, space: &str) -> String {
@@ -245,11 +289,14 @@ fn qualified(name: &str, space: &str) -> String {
 
 /// What names of Avro are made of.
 pub(super) fn check_name(name: &str) -> Result<(), String> {
+    if name.len() > NAME_MAX {
+        return Err(too_long(name.len()));
+    }
     let begins = name.bytes().next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_');
     if begins && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
         return Ok(());
     }
-    Err(format!("`{name}` is no name of Avro (letters, digits and _, not beginning with a digit)"))
+    Err(format!("`{}` is no name of Avro (letters, digits and _, not beginning with a digit)", clip(name)))
 }
 
 fn strings(json: Option<&Value>) -> Vec<String> {

@@ -63,6 +63,8 @@ pub(super) enum Step {
     Read(usize, Plan),
     /// No column takes it: its type, and the field's name.
     Skip(Id, Box<str>),
+    /// No column takes so many bytes: fields of an exact size, and the name of the first.
+    Pass(usize, Box<str>),
 }
 
 /// The items of an array, or the values of a map.
@@ -71,6 +73,9 @@ pub(super) struct Items {
     pub(super) plan: Plan,
     /// Bytes that one item takes, at least.
     pub(super) least: usize,
+    /// Bytes that it takes in its columns whatever it is, also where it is null; 0 where what the list is in counts
+    /// them.
+    pub(super) width: usize,
 }
 
 /// A value of the reader's schema.
@@ -86,4 +91,6 @@ pub(super) struct Default {
 pub(super) struct Compiled {
     pub(super) plan: Plan,
     pub(super) types: Arc<Types>,
+    /// Bytes that it takes, about.
+    pub(super) weight: usize,
 }

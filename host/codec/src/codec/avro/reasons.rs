@@ -1,40 +1,81 @@
 //! Why schemas and columns do not fit: every reason, each with its path inside the record. Knows nothing of
 //! either.
 
-use std::fmt;
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+use serde_json::Value;
 
 /// Reasons given, at most.
 const SHOWN_MAX: usize = 50;
+/// Bytes of a reason, and of its path, at most.
+const TEXT_MAX: usize = 1024;
+/// Bytes of a name in a text, at most.
+const NAME_SHOWN: usize = 100;
 
 /// Reasons, in the order in which they were found.
 #[derive(Debug, Default)]
-pub(super) struct Reasons(Vec<(String, String)>);
+pub(super) struct Reasons {
+    /// The first of them, with their paths.
+    shown: Vec<(String, String)>,
+    /// How many more there are.
+    more: usize,
+}
 
 impl Reasons {
     /// What is wrong with a field, as it is called where this is said.
     pub(super) fn within(mut self, field: &str) -> Reasons {
-        for (path, _) in &mut self.0 {
+        for (path, _) in self.shown.iter_mut().filter(|(path, _)| path.len() < TEXT_MAX) {
             let dot = if path.is_empty() || path.starts_with(['[', '{']) { "" } else { "." };
             path.insert_str(0, dot);
-            path.insert_str(0, field);
+            path.insert_str(0, &clip(field));
         }
         self
     }
 
     /// And these.
-    pub(super) fn add(&mut self, mut more: Reasons) {
-        self.0.append(&mut more.0);
+    pub(super) fn add(&mut self, more: Reasons) {
+        let room = SHOWN_MAX - self.shown.len();
+        self.more += more.more + more.shown.len().saturating_sub(room);
+        self.shown.extend(more.shown.into_iter().take(room));
     }
 
     /// A value, unless there is a reason why not.
     pub(super) fn or<T>(self, value: T) -> Result<T, Reasons> {
-        if self.0.is_empty() { Ok(value) } else { Err(self) }
+        if self.shown.is_empty() { Ok(value) } else { Err(self) }
     }
 }
 
+/// As much of a name as a text shows.
+pub(super) fn clip(name: &str) -> Cow<'_, str> {
+    match name.len() {
+        0..=NAME_SHOWN => Cow::Borrowed(name),
+        _ => Cow::Owned(format!("{}…", &name[..name.floor_char_boundary(NAME_SHOWN)])),
+    }
+}
+
+/// As much of a value as a text shows; no more than that is written.
+pub(super) fn clip_json(json: &Value) -> String {
+    struct Clipped(String);
+    impl fmt::Write for Clipped {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            self.0.push_str(&text[..text.floor_char_boundary(NAME_SHOWN + 1)]);
+            if self.0.len() > NAME_SHOWN { Err(fmt::Error) } else { Ok(()) }
+        }
+    }
+    let mut shown = Clipped(String::new());
+    // It fails where the text is long enough.
+    let _ = write!(shown, "{json}");
+    clip(&shown.0).into_owned()
+}
+
 impl From<String> for Reasons {
-    fn from(what: String) -> Reasons {
-        Reasons(vec![(String::new(), what)])
+    fn from(mut what: String) -> Reasons {
+        if what.len() > TEXT_MAX {
+            what.truncate(what.floor_char_boundary(TEXT_MAX));
+            what.push('…');
+        }
+        Reasons { shown: vec![(String::new(), what)], more: 0 }
     }
 }
 
@@ -52,14 +93,14 @@ impl From<Reasons> for String {
 
 impl fmt::Display for Reasons {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, (path, what)) in self.0.iter().take(SHOWN_MAX).enumerate() {
+        for (index, (path, what)) in self.shown.iter().enumerate() {
             let (before, colon) =
                 (if index > 0 { "; " } else { "" }, if path.is_empty() { "" } else { ": " });
             write!(f, "{before}{path}{colon}{what}")?;
         }
-        match self.0.len().checked_sub(SHOWN_MAX) {
-            None | Some(0) => Ok(()),
-            Some(more) => write!(f, "; and {more} more"),
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
         }
     }
 }

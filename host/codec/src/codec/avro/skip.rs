@@ -2,7 +2,8 @@
 //! Knows nothing of columns.
 
 use super::cursor::Cursor;
-use super::types::{Id, Kind, Size};
+use super::sizes::{Size, Stretch};
+use super::types::{Id, Kind};
 use crate::codec::problem::{Outcome, Problem, code};
 
 /// Values that are skipped may be nested so deep.
@@ -10,7 +11,7 @@ const MAX_DEPTH: usize = 1024;
 
 /// A record or list that is being skipped.
 pub(super) enum Frame {
-    /// A record's type, and which of its fields comes next.
+    /// A record's type, and which of its stretches comes next.
     Record(Id, usize),
     /// Items of this type, with a key each in a map, and how many are left in their block.
     Items { of: Id, keys: bool, left: usize },
@@ -58,12 +59,13 @@ impl Cursor<'_, '_> {
         let types = self.types;
         while let Some(frame) = self.open.pop() {
             match frame {
-                Frame::Record(of, field) => {
-                    if let Kind::Record(record) = types.kind(of)
-                        && let Some(next) = record.fields.get(field)
-                    {
-                        self.open.push(Frame::Record(of, field + 1));
-                        return Ok(Some(next.of));
+                Frame::Record(of, stretch) => {
+                    if let Some(&Stretch { bytes, then }) = types.stretches(of).get(stretch) {
+                        self.take(bytes)?;
+                        self.open.push(Frame::Record(of, stretch + 1));
+                        if then.is_some() {
+                            return Ok(then);
+                        }
                     }
                 }
                 Frame::Items { of, keys, left } => {
@@ -85,7 +87,8 @@ impl Cursor<'_, '_> {
     fn next_block(&mut self, of: Id, keys: bool) -> Outcome<usize> {
         let Size { least, exact } = self.types.size(of);
         loop {
-            match self.block(least.saturating_add(usize::from(keys)))? {
+            // What is skipped becomes nothing.
+            match self.block(least.saturating_add(usize::from(keys)), 0)? {
                 (0, _) => return Ok(0),
                 (_, Some(end)) => self.at = end,
                 (count, None) if exact && !keys => {

@@ -1,12 +1,17 @@
 //! From columns and a schema to how each is written, or every column that does not fit. Knows nothing of rows.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use arrow::datatypes::{DataType, Field, Fields};
 
-use super::columns::DURATION;
+use super::budget::{Budget, PART};
+use super::columns::{DURATION, FIXED_BYTES_MAX};
 use super::default::default_of;
 use super::derive::is_text;
+use super::fitness::Fitness;
 use super::meaning::{Meaning, Ratio};
-use super::reasons::Reasons;
+use super::reasons::{Reasons, clip};
 use super::types::{Enum, Id, Kind, Logical, Record, Type, Types};
 use crate::codec::column::type_name;
 
@@ -70,19 +75,26 @@ pub(super) enum Member {
 /// How rows of these columns are written by a schema, or every column that does not fit.
 pub(super) fn target_of(types: &Types, columns: &Fields) -> Result<Target, Reasons> {
     let row = Field::new("", DataType::Struct(columns.clone()), false);
-    Targets { types }.target(types.root(), &row)
+    let targets = Targets { types, budget: Budget::new() };
+    let target = targets.target(types.root(), &row);
+    // What was given up for its size is not taken for what does not fit.
+    targets.budget.spent()?;
+    target
 }
 
 struct Targets<'a> {
     types: &'a Types,
+    budget: Budget,
 }
 
 impl Targets<'_> {
     /// Depth is that of the columns.
     fn target(&self, of: Id, column: &Field) -> Result<Target, Reasons> {
+        self.budget.spend(PART)?;
         let Kind::Union(branches) = self.types.kind(of) else {
             return Ok(Target { null: None, branch: None, how: self.how(of, column)? });
         };
+        self.budget.spend(PART * branches.len())?;
         let is_null = |branch: &Id| matches!(self.types.kind(*branch), Kind::Null);
         let null = branches.iter().position(is_null).map(|index| index as i64);
         if self.types.optional(of).is_none()
@@ -92,18 +104,20 @@ impl Targets<'_> {
             return Ok(Target { null, branch: None, how: How::Union(members?) });
         }
         let mut refused = Reasons::default();
-        let mut found: Option<(usize, How)> = None;
+        let mut found: Option<(Fitness, usize, How)> = None;
         for (index, &branch) in branches.iter().enumerate().filter(|(_, branch)| !is_null(branch)) {
             match self.how(branch, column) {
-                Ok(how) if found.is_none() || natural(self.types.get(branch), column.data_type()) => {
-                    found = Some((index, how));
+                Ok(how) => {
+                    let fitness = Fitness::of(self.types.get(branch), column.data_type());
+                    if found.as_ref().is_none_or(|(best, ..)| fitness > *best) {
+                        found = Some((fitness, index, how));
+                    }
                 }
-                Ok(_) => {}
                 Err(why) => refused.add(why),
             }
         }
         match (found, null) {
-            (Some((index, how)), null) => Ok(Target { null, branch: Some(index as i64), how }),
+            (Some((_, index, how)), null) => Ok(Target { null, branch: Some(index as i64), how }),
             (None, Some(null)) if *column.data_type() == DataType::Null => {
                 Ok(Target { null: Some(null), branch: Some(null), how: How::Null })
             }
@@ -115,11 +129,10 @@ impl Targets<'_> {
 
     /// The targets of an object's fields as the branches of a union, where each is named as one.
     fn members(&self, branches: &[Id], fields: &Fields) -> Option<Result<Vec<Target>, Reasons>> {
-        let branch = |field: &Field| {
-            let named = |branch: &Id| self.types.branch_name(branches, *branch) == field.name();
-            branches.iter().position(named)
-        };
-        let indices: Vec<usize> = fields.iter().map(|field| branch(field)).collect::<Option<_>>()?;
+        let names = self.types.branch_names(branches).into_iter().enumerate();
+        let by_name: HashMap<&str, usize> = names.map(|(index, name)| (name, index)).collect();
+        let branch = |field: &Arc<Field>| by_name.get(field.name().as_str()).copied();
+        let indices: Vec<usize> = fields.iter().map(branch).collect::<Option<_>>()?;
         if indices.is_empty() {
             return None;
         }
@@ -132,6 +145,7 @@ impl Targets<'_> {
 
     /// How values are written as a type that is no union.
     fn how(&self, of: Id, column: &Field) -> Result<How, Reasons> {
+        self.budget.spend(PART)?;
         match (self.types.kind(of), column.data_type()) {
             (_, DataType::Dictionary(_, values)) => {
                 self.how(of, &Field::new(column.name(), values.as_ref().clone(), column.is_nullable()))
@@ -153,6 +167,18 @@ impl Targets<'_> {
             (Kind::Record(record), DataType::Struct(fields)) => self.record(record, fields).map(How::Record),
             (_, data_type) => {
                 let of = self.types.get(of);
+                if let Kind::Enum(of) = &of.kind {
+                    self.budget.spend(of.symbols.iter().map(|symbol| PART + symbol.len()).sum())?;
+                }
+                if let (Kind::Fixed(name, size), Some(Logical::Decimal { .. })) = (&of.kind, of.logical)
+                    && *size > FIXED_BYTES_MAX
+                {
+                    let name = clip(&name.full);
+                    return Err(format!(
+                        "fixed {name} of {size} bytes: a decimal is written in up to {FIXED_BYTES_MAX}"
+                    )
+                    .into());
+                }
                 leaf(of, data_type).ok_or_else(|| {
                     format!("{} cannot be written as {}", type_name(data_type), of.label()).into()
                 })
@@ -161,20 +187,23 @@ impl Targets<'_> {
     }
 
     fn record(&self, record: &Record, columns: &Fields) -> Result<Vec<Member>, Reasons> {
+        self.budget.spend(PART * (record.fields.len() + columns.len()))?;
+        let by_name: HashMap<&str, usize> =
+            columns.iter().enumerate().map(|(index, column)| (column.name().as_str(), index)).collect();
         let mut taken = vec![false; columns.len()];
         let (mut members, mut refused) = (Vec::with_capacity(record.fields.len()), Reasons::default());
         for field in &record.fields {
             let names = std::iter::once(&field.name).chain(&field.aliases);
-            let found = names.filter_map(|name| columns.find(name)).find(|(index, _)| !taken[*index]);
+            let found = names.filter_map(|name| by_name.get(name.as_str())).find(|index| !taken[**index]);
             let member = match found {
-                Some((index, column)) => {
+                Some(&index) => {
                     taken[index] = true;
-                    self.target(field.of, column).map(|target| Member::Column(index, target))
+                    self.target(field.of, &columns[index]).map(|target| Member::Column(index, target))
                 }
-                None => match default_of(self.types, field) {
+                None => match default_of(self.types, field, &self.budget) {
                     Ok(Some(bytes)) => Ok(Member::Default(bytes)),
                     Ok(None) => Err("no column has this name, and the schema no default".into()),
-                    Err(why) => Err(why.into()),
+                    Err(why) => Err(why),
                 },
             };
             match member {
@@ -183,7 +212,7 @@ impl Targets<'_> {
             }
         }
         for (column, _) in columns.iter().zip(taken).filter(|(_, taken)| !taken) {
-            let why = format!("the record {} has no such field", record.name.full);
+            let why = format!("the record {} has no such field", clip(&record.name.full));
             refused.add(Reasons::from(why).within(column.name()));
         }
         refused.or(members)
@@ -219,7 +248,7 @@ fn leaf(of: &Type, column: &DataType) -> Option<How> {
         }
         (Kind::Fixed(_, size), _, _) if is_bytes(column) => How::Fixed(*size),
         (Kind::Fixed(..), Some(Logical::Duration), DataType::Struct(fields)) => {
-            let same = |(field, name): (&std::sync::Arc<Field>, &str)| {
+            let same = |(field, name): (&Arc<Field>, &str)| {
                 let whole = field.data_type().is_integer() && *field.data_type() != DataType::UInt64;
                 field.name() == name && whole && !field.is_nullable()
             };
@@ -251,21 +280,6 @@ fn symbols(of: &Enum) -> How {
     How::Enum(symbols)
 }
 
-/// Whether a type is the one that a column is written as where it can be chosen.
-fn natural(of: &Type, column: &DataType) -> bool {
-    match column {
-        DataType::Dictionary(_, values) => natural(of, values),
-        DataType::Float64 => matches!(of.kind, Kind::Double),
-        DataType::Float16 | DataType::Float32 => matches!(of.kind, Kind::Float),
-        DataType::FixedSizeBinary(_) => matches!(of.kind, Kind::Fixed(..)),
-        column if is_text(column) => matches!(of.kind, Kind::String),
-        column if is_bytes(column) => matches!(of.kind, Kind::Bytes),
-        DataType::UInt32 | DataType::Int64 | DataType::UInt64 => matches!(of.kind, Kind::Long),
-        column if column.is_integer() => matches!(of.kind, Kind::Int),
-        _ => false,
-    }
-}
-
-fn is_bytes(column: &DataType) -> bool {
+pub(super) fn is_bytes(column: &DataType) -> bool {
     matches!(column, DataType::Binary | DataType::LargeBinary | DataType::BinaryView)
 }

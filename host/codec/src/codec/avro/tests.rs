@@ -221,20 +221,20 @@ fn blocks_may_be_several_and_say_how_long_they_are() {
 fn a_few_bytes_do_not_fill_the_memory() {
     let nulls = one(json!({ "type": "array", "items": "null" }));
     let many = |count| bytes().long(count).long(0);
-    let decoded = decode(&nulls, &[many(131_072), many(131_073), many(i64::MAX), many(i64::MIN)]);
+    let decoded = decode(&nulls, &[many(131_072), many(200_000), many(i64::MAX), many(i64::MIN)]);
     assert_eq!(decoded.rows.num_rows(), 1);
     insta::assert_snapshot!(errors(&decoded.errors), @r"
-    1 too-large: v: at byte 3: defaults, and items that take no bytes, stand for more than 16 MiB in one record
-    2 too-large: v: at byte 10: defaults, and items that take no bytes, stand for more than 16 MiB in one record
-    3 too-large: v: at byte 11: defaults, and items that take no bytes, stand for more than 16 MiB in one record
+    1 too-large: v: at byte 3: it becomes more than 64 MiB of columns: put fewer items into a record
+    2 too-large: v: at byte 10: it becomes more than 64 MiB of columns: put fewer items into a record
+    3 too-large: v: at byte 11: it becomes more than 64 MiB of columns: put fewer items into a record
     ");
     // Each item is a byte, and stands for a long default.
     let item =
         |fields| json!({ "type": "array", "items": { "type": "record", "name": "I", "fields": fields } });
     let writer = one(item(json!([{ "name": "a", "type": "boolean" }])));
-    let reader = one(item(json!([{ "name": "b", "type": "string", "default": "x".repeat(9_000) }])));
+    let reader = one(item(json!([{ "name": "b", "type": "string", "default": "x".repeat(30_000) }])));
     let value = bytes().long(5_000).raw(&[0; 5_000]).long(0);
-    insta::assert_snapshot!(errors(&resolve(&writer, &reader, &[value]).errors), @"0 too-large: v[1863].b: at byte 1866: defaults, and items that take no bytes, stand for more than 16 MiB in one record");
+    insta::assert_snapshot!(errors(&resolve(&writer, &reader, &[value]).errors), @"0 too-large: v[2235].b: at byte 2238: it becomes more than 64 MiB of columns: put fewer items into a record");
 }
 
 #[test]
@@ -581,4 +581,32 @@ fn columns_of_a_schema_lead_back_to_it() {
     let again = RegisteredSchema::new(SchemaKind::Avro, schema_of(&columns, "R").unwrap());
     insta::assert_snapshot!(again.text, @r#"{"type":"record","name":"R","fields":[{"name":"id","type":"long"},{"name":"user","type":["null","string"],"default":null},{"name":"amount","type":"double"},{"name":"at","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"state","type":"string"}]}"#);
     assert_eq!(super::columns(&again).unwrap(), columns);
+}
+
+#[test]
+fn digits_are_read_as_text_where_the_reader_s_schema_says_so() {
+    let digits = one(json!({ "type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2 }));
+    let decoded = resolve(&digits, &one(json!("string")), &[bytes().text("ab")]);
+    assert_eq!(decoded.rows.column(0).as_string::<i32>().value(0), "ab");
+    let columns: SchemaRef = Arc::new(Schema::new(vec![Field::new("v", DataType::Utf8, false)]));
+    assert!(AvroReader::of_columns(&columns).unwrap().use_writer(1, &digits).is_err());
+}
+
+#[test]
+fn a_column_of_json_takes_nothing_else() {
+    let extension = [("ARROW:extension:name".to_owned(), "arrow.json".to_owned())];
+    let column = Field::new("v", DataType::Utf8, false).with_metadata(extension.into());
+    let decoded = into_columns(
+        &one(json!("string")),
+        vec![column],
+        &[
+            bytes().text("{\"a\":1}"),
+            bytes().text("{"),
+            bytes().raw(&[6, b'"', 0xff, b'"']),
+            bytes().text("\"x\""),
+        ],
+    );
+    assert_eq!(decoded.rows.num_rows(), 2);
+    let refused: Vec<_> = decoded.errors.iter().map(|error| (error.index, error.code)).collect();
+    assert_eq!(refused, [(1, "json-syntax"), (2, "json-syntax")]);
 }

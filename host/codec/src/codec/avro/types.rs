@@ -1,8 +1,13 @@
 //! An Avro schema as a table of types that refer to each other by index, so that a recursive schema is a plain
 //! loop of numbers. Knows nothing of JSON, bytes or columns.
 
+use std::collections::HashMap;
+
 use arrow::datatypes::TimeUnit;
 use serde_json::Value;
+
+use super::reasons::clip;
+use super::sizes::{Size, Stretch, sizes, stretches};
 
 /// Index of a type in its [`Types`].
 pub(super) type Id = usize;
@@ -12,6 +17,8 @@ pub(super) type Id = usize;
 pub(super) struct Types {
     all: Vec<Type>,
     sizes: Vec<Size>,
+    /// How records are skipped.
+    stretches: Vec<Box<[Stretch]>>,
     root: Id,
 }
 
@@ -77,6 +84,8 @@ pub(super) struct Enum {
 pub(super) struct Record {
     pub(super) name: Name,
     pub(super) fields: Vec<Field>,
+    /// The fields in the order of their names.
+    by_name: Vec<usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -85,15 +94,6 @@ pub(super) struct Field {
     pub(super) aliases: Vec<String>,
     pub(super) default: Option<Value>,
     pub(super) of: Id,
-}
-
-/// Bytes that a value takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Size {
-    /// At least so many.
-    pub(super) least: usize,
-    /// And never more.
-    pub(super) exact: bool,
 }
 
 impl Name {
@@ -122,9 +122,16 @@ impl Field {
 }
 
 impl Record {
+    pub(super) fn new(name: Name, fields: Vec<Field>) -> Record {
+        let mut by_name: Vec<usize> = (0..fields.len()).collect();
+        by_name.sort_by(|one, other| fields[*one].name.cmp(&fields[*other].name));
+        Record { name, fields, by_name }
+    }
+
     /// The field of this name.
     pub(super) fn position(&self, name: &str) -> Option<usize> {
-        self.fields.iter().position(|field| field.name == name)
+        let found = self.by_name.binary_search_by(|field| self.fields[*field].name.as_str().cmp(name));
+        found.ok().map(|found| self.by_name[found])
     }
 }
 
@@ -183,9 +190,9 @@ impl Type {
 
     fn plain_label(&self) -> String {
         match &self.kind {
-            Kind::Fixed(name, size) => format!("fixed {} of {size} bytes", name.full),
-            Kind::Enum(of) => format!("enum {}", of.name.full),
-            Kind::Record(of) => format!("record {}", of.name.full),
+            Kind::Fixed(name, size) => format!("fixed {} of {size} bytes", clip(&name.full)),
+            Kind::Enum(of) => format!("enum {}", clip(&of.name.full)),
+            Kind::Record(of) => format!("record {}", clip(&of.name.full)),
             _ => self.name().to_owned(),
         }
     }
@@ -193,13 +200,43 @@ impl Type {
 
 impl Types {
     pub(super) fn new(all: Vec<Type>, root: Id) -> Types {
-        let mut sizes = vec![None; all.len()];
-        for id in 0..all.len() {
-            size(&all, id, &mut sizes);
+        let sizes = sizes(&all);
+        let each = all.iter().zip(&sizes);
+        let stretches = each.map(|(of, size)| stretches(of, *size, &sizes)).collect();
+        Types { all, sizes, stretches, root }
+    }
+
+    /// Without what only a reader's schema is asked for: aliases, and defaults, which may be large.
+    pub(super) fn of_writer(mut self) -> Types {
+        for of in &mut self.all {
+            match &mut of.kind {
+                Kind::Fixed(name, _) | Kind::Enum(Enum { name, .. }) => name.aliases = Vec::new(),
+                Kind::Record(record) => {
+                    record.name.aliases = Vec::new();
+                    for field in &mut record.fields {
+                        (field.aliases, field.default) = (Vec::new(), None);
+                    }
+                }
+                _ => {}
+            }
         }
-        let unbounded = Size { least: 0, exact: false };
-        let sizes = sizes.into_iter().map(|size| size.unwrap_or(unbounded)).collect();
-        Types { all, sizes, root }
+        self
+    }
+
+    /// Bytes of memory that a writer's types take, about.
+    pub(super) fn weight(&self) -> usize {
+        let per_type = size_of::<Type>() + size_of::<Size>() + size_of::<Box<[Stretch]>>();
+        let inside = |of: &Type| match &of.kind {
+            Kind::Enum(of) => of.symbols.iter().map(|symbol| size_of::<String>() + symbol.len()).sum(),
+            Kind::Union(branches) => branches.len() * size_of::<Id>(),
+            Kind::Record(of) => {
+                let per_field = size_of::<Field>() + size_of::<usize>() + size_of::<Stretch>();
+                of.fields.iter().map(|field| per_field + field.name.len()).sum()
+            }
+            _ => 0,
+        };
+        let name = |of: &Type| of.named().map_or(0, |name| name.full.len());
+        self.all.iter().map(|of| per_type + name(of) + inside(of)).sum()
     }
 
     /// The type of a whole value.
@@ -220,6 +257,11 @@ impl Types {
         self.sizes[id]
     }
 
+    /// How a record is skipped that is of no exact size.
+    pub(super) fn stretches(&self, id: Id) -> &[Stretch] {
+        &self.stretches[id]
+    }
+
     /// Whether it may be null, and its type when it is not; `None` for a union with several other branches.
     pub(super) fn optional(&self, id: Id) -> Option<(bool, Id)> {
         let Kind::Union(branches) = self.kind(id) else {
@@ -234,42 +276,18 @@ impl Types {
         }
     }
 
-    /// What a branch of a union is called in columns: its type's name, with the namespace only where two
+    /// What the branches of a union are called in columns: by their types' names, with the namespace only where two
     /// branches would have the same one.
-    pub(super) fn branch_name(&self, branches: &[Id], branch: Id) -> &str {
-        let Some(name) = self.get(branch).named() else { return self.get(branch).name() };
-        let of = |id: Id| self.get(id).named().map_or(self.get(id).name(), Name::short);
-        let alone = branches.iter().all(|&other| other == branch || of(other) != name.short());
-        if alone { name.short() } else { &name.full }
-    }
-}
-
-/// Finds the size of a type and of those in it. Depth is that of the schema: what is begun is not begun again.
-fn size(all: &[Type], id: Id, sizes: &mut [Option<Size>]) -> Size {
-    if let Some(known) = sizes[id] {
-        return known;
-    }
-    // A record in itself, without a union or an array in between, has no end: any bound is a true one.
-    sizes[id] = Some(Size { least: 0, exact: false });
-    let exactly = |least| Size { least, exact: true };
-    let at_least = |least| Size { least, exact: false };
-    let found = match &all[id].kind {
-        Kind::Null => exactly(0),
-        Kind::Boolean => exactly(1),
-        Kind::Float => exactly(4),
-        Kind::Double => exactly(8),
-        Kind::Fixed(_, bytes) => exactly(*bytes),
-        Kind::Int | Kind::Long | Kind::Bytes | Kind::String | Kind::Enum(_) => at_least(1),
-        Kind::Array(_) | Kind::Map(_) => at_least(1),
-        Kind::Union(branches) => {
-            let least = branches.iter().map(|&branch| size(all, branch, sizes).least).min();
-            at_least(least.unwrap_or(0).saturating_add(1))
+    pub(super) fn branch_names(&self, branches: &[Id]) -> Vec<&str> {
+        let short = |id: Id| self.get(id).named().map_or(self.get(id).name(), Name::short);
+        let mut called: HashMap<&str, usize> = HashMap::new();
+        for &branch in branches {
+            *called.entry(short(branch)).or_default() += 1;
         }
-        Kind::Record(record) => record.fields.iter().fold(exactly(0), |sum, field| {
-            let one = size(all, field.of, sizes);
-            Size { least: sum.least.saturating_add(one.least), exact: sum.exact && one.exact }
-        }),
-    };
-    sizes[id] = Some(found);
-    found
+        let name = |&branch: &Id| match called[short(branch)] {
+            1 => short(branch),
+            _ => self.get(branch).name(),
+        };
+        branches.iter().map(name).collect()
+    }
 }

@@ -5,11 +5,12 @@ use arrow::array::OffsetSizeTrait;
 use arrow::datatypes::{ArrowNativeType, DataType, i256};
 
 use super::cursor::Cursor;
-use super::decimal::Digits;
+use super::decimal::{Digits, scaled_from};
 use super::meaning::Ratio;
 use super::plan::Plan;
 use super::uuid;
 use crate::codec::column::{Bytes, Column, Primitive, full, type_name};
+use crate::codec::json;
 use crate::codec::problem::{Outcome, Problem, code, quote};
 
 impl Cursor<'_, '_> {
@@ -46,7 +47,11 @@ impl Cursor<'_, '_> {
             (Plan::Rounded { int }, column) => return self.rounded(*int, column),
             (Plan::Float, Column::Float32(c)) => c.push(f32::from_le_bytes(self.array()?)),
             (Plan::Float, Column::Float64(c)) => c.push(f64::from(f32::from_le_bytes(self.array()?))),
-            (Plan::Text, Column::Json(c)) => return self.text(c),
+            // What is JSON is UTF-8.
+            (Plan::Text, column @ Column::Json(_)) => {
+                let text = self.prefixed()?;
+                return push_text(column, text);
+            }
             (Plan::Text, Column::LargeUtf8(c)) => return self.text(c),
             (Plan::Bytes, Column::Binary(c)) => return push(c, self.prefixed()?),
             (Plan::Bytes, Column::LargeBinary(c)) => return push(c, self.prefixed()?),
@@ -94,7 +99,11 @@ impl Cursor<'_, '_> {
     fn symbol(&mut self, symbols: &[Result<Box<str>, Box<str>>], column: &mut Column) -> Outcome<()> {
         let symbol = self.index(symbols.len(), "symbols")?;
         match &symbols[symbol] {
-            Ok(text) => push_text(column, text.as_bytes()),
+            Ok(text) => {
+                // One byte may stand for a long name.
+                self.spend(text.len())?;
+                push_text(column, text.as_bytes())
+            }
             Err(symbol) => {
                 let what = format!("the reader's enum has neither the symbol {symbol} nor a default");
                 Err(Problem::new(code::TYPE_MISMATCH, what))
@@ -134,14 +143,14 @@ impl Cursor<'_, '_> {
         };
         let fits = match &mut *column {
             Column::Decimal128(c, precision, _) => {
-                let value = i128::from_bytes(bytes).and_then(|value| value.scaled(exponent));
+                let value = scaled_from(bytes, exponent);
                 value.filter(|value| value.fits(*precision)).map(|value| c.push(value))
             }
             Column::Decimal256(c, precision, _) => {
                 let value = i256::from_bytes(bytes).and_then(|value| value.scaled(exponent));
                 value.filter(|value| value.fits(*precision)).map(|value| c.push(value))
             }
-            _ => match i128::from_bytes(bytes).and_then(|value| value.scaled(exponent)) {
+            _ => match scaled_from(bytes, exponent) {
                 Some(value) => return push_whole(value, column),
                 None => None,
             },
@@ -157,10 +166,14 @@ fn push<O: OffsetSizeTrait>(into: &mut Bytes<O>, bytes: &[u8]) -> Outcome<()> {
     into.end_value().map_err(full)
 }
 
-/// Appends a value, which is UTF-8, to a column of text.
+/// Appends a value, which is UTF-8, to a column of text; to one of JSON any that is JSON.
 pub(super) fn push_text(column: &mut Column, text: &[u8]) -> Outcome<()> {
     match column {
-        Column::Utf8(c) | Column::Json(c) => push(c, text),
+        Column::Utf8(c) => push(c, text),
+        Column::Json(c) => {
+            json::check(text, &mut Vec::new())?;
+            push(c, text)
+        }
         Column::LargeUtf8(c) => push(c, text),
         _ => Err(misplaced()),
     }

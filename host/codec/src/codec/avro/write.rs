@@ -218,16 +218,25 @@ fn write_symbol(text: &[u8], symbols: &[(Box<str>, i64)], out: &mut Vec<u8>) -> 
 }
 
 fn write_decimal<T: Digits>(digits: T, how: Decimal, out: &mut Vec<u8>) -> Outcome<()> {
-    let scaled = digits.scaled(how.exponent).filter(|scaled| scaled.fits(how.precision));
-    let Some(scaled) = scaled else {
-        let what = format!(
-            "{digits:?} times 10^{} is not whole, or has more than {} digits",
-            how.exponent, how.precision
-        );
-        return Err(Problem::new(code::OUT_OF_RANGE, what));
-    };
+    let narrow = digits.scaled(how.exponent).filter(|scaled| scaled.fits(how.precision));
+    if let Some(scaled) = narrow {
+        return write_digits(scaled, how.size, out);
+    }
+    // The type may have more digits than the column.
+    let wide = digits.wide().scaled(how.exponent).filter(|scaled| scaled.fits(how.precision));
+    if let Some(scaled) = wide {
+        return write_digits(scaled, how.size, out);
+    }
+    let what = format!(
+        "{digits:?} times 10^{} is not whole, or has more than {} digits",
+        how.exponent, how.precision
+    );
+    Err(Problem::new(code::OUT_OF_RANGE, what))
+}
+
+fn write_digits<T: Digits>(scaled: T, size: Option<usize>, out: &mut Vec<u8>) -> Outcome<()> {
     let begin = out.len();
-    match how.size {
+    match size {
         // As long a number as there is takes its length in one byte.
         None => {
             out.push(0);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::tests::{avro, bytes, errors, one, record};
 use super::{AvroEncoder, AvroReader, columns};
+use crate::codec::framed::ReadWritten as _;
 use crate::codec::registered::RegisteredSchema;
 use crate::codec::rows::Rows;
 use crate::codec::trip::records;
@@ -267,4 +268,37 @@ fn a_sink_takes_some_columns_and_says_its_schema() {
     insta::assert_snapshot!(errors(&out.errors), @"0 type-mismatch: id: expected Int64, found another schema");
     let all = Encoder::new(&Encode::plain(Codec::Avro), &rows.schema()).err().unwrap();
     insta::assert_snapshot!(all, @"not a name: `not a name` is no name of Avro (letters, digits and _, not beginning with a digit): rename the column");
+}
+
+#[test]
+fn the_branch_of_the_same_meaning_is_taken_before_a_wider_one() {
+    let logical = |of: &str, logical: &str| json!({ "type": of, "logicalType": logical });
+    let dates: ArrayRef = Arc::new(Date32Array::from(vec![20_000]));
+    let instants: ArrayRef =
+        Arc::new(TimestampMicrosecondArray::from(vec![1_714_566_645_123_000]).with_timezone("UTC"));
+    let union = |branches: Value| one(branches);
+    let date = union(json!(["null", "long", logical("int", "date")]));
+    assert_eq!(encode(&batch(vec![("v", dates)]), &date).row(0), bytes().long(2).long(20_000).0);
+    let instant = union(json!(["int", logical("long", "timestamp-millis")]));
+    let encoded = encode(&batch(vec![("v", instants)]), &instant);
+    assert_eq!(
+        (encoded.row(0), errors(&encoded.errors)),
+        (&bytes().long(1).long(1_714_566_645_123).0[..], String::new())
+    );
+    let whole = union(json!([logical("long", "timestamp-millis"), "int"]));
+    assert_eq!(encode(&batch(vec![("v", longs(&[7]))]), &whole).row(0), bytes().long(1).long(7).0);
+}
+
+#[test]
+fn digits_may_be_more_than_128_bits_hold_on_the_way() {
+    let five = Decimal128Array::from(vec![500]).with_precision_and_scale(20, 2).unwrap();
+    let rows = batch(vec![("v", Arc::new(five) as ArrayRef)]);
+    let writer = one(json!({ "type": "bytes", "logicalType": "decimal", "precision": 50, "scale": 40 }));
+    let encoded = encode(&rows, &writer);
+    assert_eq!(errors(&encoded.errors), "");
+    let columns: SchemaRef = rows.schema();
+    let mut reader = AvroReader::of_columns(&columns).unwrap();
+    reader.use_writer(1, &writer).unwrap();
+    let decoded = Rows::new(columns, reader).unwrap().decode(&records(&[encoded.row(0)]));
+    assert_eq!((&decoded.rows, errors(&decoded.errors)), (&rows, String::new()));
 }
