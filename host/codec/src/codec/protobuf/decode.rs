@@ -1,16 +1,20 @@
 //! One message into the columns, by the schema of whoever wrote it. Knows nothing of where schemas come from.
 
+use std::cell::Cell;
+
 use arrow::datatypes::SchemaRef;
 
 use super::Descriptor;
 use super::frame::Frame;
 use super::plan::Message;
+use super::read::FREE;
 use super::wire::Wire;
+use crate::codec::arrow_ipc::MAX_RUN;
 use crate::codec::column::Struct;
 use crate::codec::framed::ReadWritten;
 use crate::codec::problem::Outcome;
 use crate::codec::registered::RegisteredSchema;
-use crate::codec::rows::ReadRecord;
+use crate::codec::rows::{MAX_RECORD_BYTES, ReadRecord};
 use crate::codec::wire::Framed;
 
 /// Writers whose schemas are kept compiled.
@@ -26,6 +30,10 @@ pub struct ProtobufReader {
     writers: Vec<(u64, Result<Writer, String>)>,
     /// Which of the writers is in use; none: the reader's own schema.
     current: Option<usize>,
+    /// What the records of this run may still stand for beyond their own bytes, in bytes.
+    left: usize,
+    /// As much for all of them.
+    pub(super) max_run: usize,
 }
 
 /// A schema that messages were written with.
@@ -39,9 +47,17 @@ impl ProtobufReader {
     /// or which column cannot be filled. Until `use_writer` says otherwise, values are of the same schema.
     pub fn new(schema: &RegisteredSchema, columns: &SchemaRef) -> Result<ProtobufReader, String> {
         let reader = Descriptor::new(schema)?;
-        let own = Message::new(reader.message(), reader.message(), columns.fields(), 0)?;
+        let own = Message::new(reader.message(), reader.message(), columns.fields())?;
         let columns = SchemaRef::clone(columns);
-        Ok(ProtobufReader { columns, reader, own, writers: Vec::new(), current: None })
+        Ok(ProtobufReader {
+            columns,
+            reader,
+            own,
+            writers: Vec::new(),
+            current: None,
+            left: MAX_RUN,
+            max_run: MAX_RUN,
+        })
     }
 
     fn writer(&self) -> Option<&Writer> {
@@ -52,7 +68,7 @@ impl ProtobufReader {
     fn add_writer(&mut self, id: u64, schema: &RegisteredSchema) -> usize {
         let compile = || {
             let writer = Descriptor::of_same_message(schema, &self.reader)?;
-            let message = Message::new(self.reader.message(), writer.message(), self.columns.fields(), 0)?;
+            let message = Message::new(self.reader.message(), writer.message(), self.columns.fields())?;
             Ok(Writer { message, frame: Frame::new(writer)? })
         };
         let compiled = compile();
@@ -93,8 +109,17 @@ impl ReadRecord for ProtobufReader {
             Some(Ok(writer)) => &mut writer.message,
             _ => &mut self.own,
         };
+        if columns.len() == 0 {
+            self.left = self.max_run;
+        }
+        let most = self.left.min(MAX_RECORD_BYTES);
+        let allowance = Cell::new(most);
+        let mut wire = Wire::new(value, &allowance);
+        wire.spend(message.cost.defaults.saturating_sub(FREE * value.len()))?;
         columns.begin();
-        message.read(columns, &mut Wire::new(value, 0), 0)?;
-        message.finish(columns)
+        message.read(columns, &mut wire, 0)?;
+        message.finish(columns)?;
+        self.left -= most - allowance.get();
+        Ok(())
     }
 }

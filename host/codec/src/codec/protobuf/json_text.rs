@@ -54,8 +54,8 @@ impl JsonText {
     }
 
     /// Appends the text of one occurrence, or merges it with that of those before.
-    pub(super) fn read(&mut self, wire: &Wire, out: &mut Vec<u8>) -> Outcome<()> {
-        let record = wire.record();
+    pub(super) fn read(&mut self, all: &Wire, out: &mut Vec<u8>) -> Outcome<()> {
+        let record = all.record();
         let begin = self.begin;
         self.open.clear();
         let root = match self.root {
@@ -64,9 +64,9 @@ impl JsonText {
             JsonRoot::Array => container(Message::Array, record.len(), begin, 1, out),
         };
         self.open.push(root);
-        let mut at = wire.at();
+        let mut at = all.at();
         while let Some(&open) = self.open.last() {
-            let mut wire = Wire::new(&record[..open.end], at);
+            let mut wire = all.within(at, open.end);
             match wire.tag(0)? {
                 None => {
                     close(open, out);
@@ -197,7 +197,7 @@ fn separate(bracket: u8, out: &mut Vec<u8>) {
 
 /// The key of an entry: its last field 1.
 fn key<'a>(entry: &Wire<'a>) -> Outcome<&'a str> {
-    let mut wire = Wire::new(entry.record(), entry.at());
+    let mut wire = entry.within(entry.at(), entry.record().len());
     let mut key = "";
     while let Some(tag) = wire.tag(0)? {
         match tag {

@@ -28,6 +28,8 @@ mod encode;
 #[cfg(test)]
 mod encode_tests;
 mod frame;
+#[cfg(test)]
+mod hostile_tests;
 mod json_text;
 mod json_wire;
 mod kind;
