@@ -221,7 +221,7 @@ fn what_is_no_schema_says_why() {
     schema.proto:1:1: expected 'enum', 'extend', 'import', 'message', 'option', 'service', 'package' or ';', but found 'edition'
     N: the schema has no such message; it has p.M, p.M.N
     M.MEntry: the schema has no such message; it has M
-    brackets are nested deeper than 100 levels
+    line 1: brackets are nested deeper than 50 levels
     expected a .proto file, or a serialized FileDescriptorProto or FileDescriptorSet in base64; it is empty
     expected a .proto file, or a serialized FileDescriptorProto or FileDescriptorSet in base64
     expected a .proto file, or a serialized FileDescriptorProto or FileDescriptorSet in base64; found base64 of something else: failed to decode Protobuf message: invalid wire type value: 6
