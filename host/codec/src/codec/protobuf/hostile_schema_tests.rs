@@ -62,6 +62,8 @@ fn brackets_cannot_be_hidden_from_the_count() {
         format!("message M {{}} # \" \n {deep} # \""),
         format!("message M {{}} /* /* */ ' */ {deep} '"),
         format!("message M {{}} /* {deep}"),
+        "message A{>;".repeat(20_000),
+        "message A{) message A{".repeat(20_000),
         format!("message M {{ option (x) = {{ {} }}; }}", "r{".repeat(20_000)),
     ];
     insta::assert_snapshot!(all_refused(schemas.map(|text| proto(&text))), @r#"
@@ -73,6 +75,8 @@ fn brackets_cannot_be_hidden_from_the_count() {
     line 2: brackets are nested deeper than 50 levels
     schema.proto:1:23: expected 'enum', 'extend', 'import', 'message', 'option', 'service', 'package' or ';', but found '" */ message A{message A{message A{message A{message 
     line 1: the comment does not end: close it with */
+    line 1: '>' closes no bracket that is open
+    line 1: ')' closes no bracket that is open
     line 1: brackets are nested deeper than 50 levels
     "#);
     // What is as deep as may be is compiled.

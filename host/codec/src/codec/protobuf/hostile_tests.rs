@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow::array::AsArray;
 use arrow::datatypes::*;
 
-use super::ProtobufReader;
-use super::tests::{decode, decode_into, derive, errors, l, lines, proto, schema, v, with_fields};
+use super::tests::{decode, decode_into, derive, errors, l, lines, message, proto, schema, v, with_fields};
+use super::{ProtobufReader, columns};
 use crate::codec::rows::Rows;
 use crate::codec::trip::records;
 
@@ -125,4 +125,57 @@ fn wrappers_hold_what_an_empty_one_could_not() {
     3 type-mismatch: d: expected decimal(10, 2), found string ""
     4 type-mismatch: f: expected 2 bytes, found 0
     "#);
+}
+
+#[test]
+fn json_with_fields_of_another_wire_type_is_refused() {
+    let schema = with_fields(
+        "google.protobuf.Struct s = 1; google.protobuf.Value v = 2; google.protobuf.ListValue l = 3;",
+    );
+    let values = [
+        l(3, &[&v(1, 1)]),
+        l(1, &[&v(1, 1)]),
+        l(1, &[&l(1, &[&v(1, 1)])]),
+        l(1, &[&l(1, &[&v(2, 1)])]),
+        l(2, &[&l(1, &[b"x"])]),
+        l(2, &[&v(2, 1)]),
+        l(2, &[&v(3, 1)]),
+        l(2, &[&v(5, 1)]),
+        l(2, &[&v(7, 1)]),
+    ];
+    let decoded = decode(&schema, &values);
+    assert_eq!(lines(&decoded.rows), r#"{"s":null,"v":null,"l":null}"#);
+    insta::assert_snapshot!(errors(&decoded.errors), @r"
+    0 type-mismatch: l: expected a length-delimited field, found a varint one
+    1 type-mismatch: s: expected a length-delimited field, found a varint one
+    2 type-mismatch: s: expected a length-delimited field, found a varint one
+    3 type-mismatch: s: expected a length-delimited field, found a varint one
+    4 type-mismatch: v: expected a varint field, found a length-delimited one
+    5 type-mismatch: v: expected a 64-bit field, found a varint one
+    6 type-mismatch: v: expected a length-delimited field, found a varint one
+    7 type-mismatch: v: expected a length-delimited field, found a varint one
+    ");
+}
+
+#[test]
+fn of_many_names_the_first_are_told() {
+    let file: String = (0..5_000).map(|n| format!("message M{n} {{}} ")).collect();
+    let other = columns(&message(&file, "X")).unwrap_err();
+    assert!(other.ends_with("M17, M18, M19 and more"), "{other}");
+    let wide = with_fields(&fields("int32", 5_000));
+    let missing = schema(vec![Field::new("x", DataType::Int32, false)]);
+    let missing = ProtobufReader::new(&wide, &missing).err().unwrap();
+    assert!(missing.ends_with("f19, f20 and more"), "{missing}");
+}
+
+#[test]
+fn oneofs_with_many_members_are_counted_for_each_column_that_has_them() {
+    let members: String = (1..=15_000).map(|n| format!("B b{n}={n};")).collect();
+    let many = (1..=100).map(|n| format!("A a{n} = {n};")).collect::<String>();
+    let schema_text =
+        with_fields(&format!("message B {{}} message A {{ oneof pick {{ {members} }} }} {many}"));
+    let one = DataType::Struct(vec![Field::new("b1", DataType::Struct(Fields::empty()), true)].into());
+    let columns = schema((1..=100).map(|n| Field::new(format!("a{n}"), one.clone(), true)).collect());
+    let why = ProtobufReader::new(&schema_text, &columns).err().unwrap();
+    assert!(why.contains("more than 1048576 members together"), "{why}");
 }

@@ -45,6 +45,24 @@ pub(super) struct Slot {
     pub(super) arrays: usize,
 }
 
+impl Message {
+    /// About how many bytes it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let slots: usize = self.slots.iter().map(Slot::bytes).sum();
+        slots + self.targets.all.len() * size_of::<Target>()
+    }
+}
+
+impl Slot {
+    fn bytes(&self) -> usize {
+        let inner = match &self.shape {
+            Shape::One(kind) | Shape::Many(kind) => kind.bytes(),
+            Shape::Map(entry) => entry.iter().map(Slot::bytes).sum(),
+        };
+        size_of::<Slot>() + self.absent.size() + inner
+    }
+}
+
 /// How often a field may be there.
 pub(super) enum Shape {
     One(Kind),
@@ -75,6 +93,14 @@ impl Kind {
             Kind::Enum(_) => WireType::Varint,
             Kind::Group(..) => WireType::Group,
             _ => WireType::Length,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Kind::Message(message) | Kind::Group(message, _) => message.bytes(),
+            Kind::Wrapper(slot, _) => slot.bytes(),
+            _ => 0,
         }
     }
 

@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use super::plan::{Absent, Kind, Message, Oneof, Shape, Slot};
 use super::scalar;
-use super::wire::{Tag, Wire, WireType};
+use super::wire::{Tag, Wire, WireType, other_wire_type};
 use crate::codec::column::{Column, FixedList, Map, Struct, full};
 use crate::codec::problem::{Outcome, Problem, code};
 
@@ -343,10 +343,4 @@ fn json_text(column: &mut Column) -> &mut Vec<u8> {
         Column::LargeUtf8(column) => column.data(),
         _ => unreachable!("JSON is read into string columns"),
     }
-}
-
-#[cold]
-fn other_wire_type(expected: WireType, found: WireType) -> Box<Problem> {
-    let what = format!("expected a {} field, found a {} one", expected.name(), found.name());
-    Problem::new(code::TYPE_MISMATCH, what)
 }

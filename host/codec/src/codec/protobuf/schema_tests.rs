@@ -420,9 +420,13 @@ fn more_writers_than_are_kept_take_turns() {
         .collect();
     let values: Vec<(&RegisteredSchema, Vec<u8>)> =
         writers.iter().chain(&writers).map(|writer| (writer, v(1, 2))).collect();
-    let (rows, refused) = read_written(ProtobufReader::new(&reader, &columns).unwrap(), &columns, &values);
-    assert_eq!(rows, ["{\"a\":1}\n{\"a\":2}"; 100].join("\n"));
-    assert_eq!(refused.lines().count(), 100);
+    for max_kept in [0, 2_000, 20_000, 4 << 20] {
+        let mut reader = ProtobufReader::new(&reader, &columns).unwrap();
+        reader.max_kept = max_kept;
+        let (rows, refused) = read_written(reader, &columns, &values);
+        assert_eq!(rows, ["{\"a\":1}\n{\"a\":2}"; 100].join("\n"));
+        assert_eq!(refused.lines().count(), 100);
+    }
 }
 
 #[test]

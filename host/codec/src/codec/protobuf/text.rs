@@ -10,7 +10,7 @@ pub(super) const MAX_NAME: usize = 512;
 
 /// The text with spaces for comments, so that places in it stay; or why it is none.
 pub(super) fn tidy(text: &str) -> Result<String, String> {
-    let mut scan = Scan { rest: text.as_bytes(), out: Vec::with_capacity(text.len()), depth: 0 };
+    let mut scan = Scan { rest: text.as_bytes(), out: Vec::with_capacity(text.len()), open: Vec::new() };
     let mut statement = Statement::default();
     while let Some(&byte) = scan.rest.first() {
         let begin = scan.out.len();
@@ -25,7 +25,7 @@ pub(super) fn tidy(text: &str) -> Result<String, String> {
         };
         outcome.map_err(|why| format!("line {}: {why}", line(&scan.out)))?;
         if !scan.out[begin..].iter().all(u8::is_ascii_whitespace)
-            && statement.goes_on(&scan.out[begin..], scan.depth)
+            && statement.goes_on(&scan.out[begin..], scan.open.len())
         {
             blank(&mut scan.out[begin..]);
         }
@@ -37,8 +37,8 @@ struct Scan<'a> {
     rest: &'a [u8],
     /// What was read, comments blank.
     out: Vec<u8>,
-    /// Brackets that are open.
-    depth: usize,
+    /// For each bracket that is open, the one that closes it.
+    open: Vec<u8>,
 }
 
 impl Scan<'_> {
@@ -92,11 +92,17 @@ impl Scan<'_> {
 
     fn sign(&mut self, byte: u8) -> Result<(), String> {
         match byte {
-            b'{' | b'[' | b'<' | b'(' => self.depth += 1,
-            b'}' | b']' | b'>' | b')' => self.depth = self.depth.saturating_sub(1),
+            b'{' => self.open.push(b'}'),
+            b'[' => self.open.push(b']'),
+            b'<' => self.open.push(b'>'),
+            b'(' => self.open.push(b')'),
+            // The compiler goes on behind one that does not belong there, and those that are open stay open.
+            b'}' | b']' | b'>' | b')' if self.open.pop() != Some(byte) => {
+                return Err(format!("'{}' closes no bracket that is open", char::from(byte)));
+            }
             _ => {}
         }
-        if self.depth > MAX_NESTING {
+        if self.open.len() > MAX_NESTING {
             return Err(format!("brackets are nested deeper than {MAX_NESTING} levels"));
         }
         self.copy(1);

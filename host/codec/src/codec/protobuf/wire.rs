@@ -260,6 +260,13 @@ impl<'a> Wire<'a> {
     }
 }
 
+/// A known field is written in another way than its schema says.
+#[cold]
+pub(super) fn other_wire_type(expected: WireType, found: WireType) -> Box<Problem> {
+    let what = format!("expected a {} field, found a {} one", expected.name(), found.name());
+    Problem::new(code::TYPE_MISMATCH, what)
+}
+
 #[cold]
 fn not_begun(begin: usize, number: u32, group: u32) -> Box<Problem> {
     match group {
