@@ -12,8 +12,8 @@ use prost_reflect::prost_types::{
     UninterpretedOption,
 };
 
-use super::columns;
 use super::tests::{derive, proto};
+use super::{Descriptor, ProtobufEncoder, ProtobufReader, columns};
 use crate::codec::RegisteredSchema;
 
 fn message_of(name: &str, fields: Vec<FieldDescriptorProto>) -> DescriptorProto {
@@ -229,4 +229,29 @@ fn public_imports_are_followed_as_far_as_they_lead_and_no_way_twice() {
     long.push(("450", "message Last {}"));
     long.push(("", "import \"0\"; message M {}"));
     assert_eq!(refused(&importing(&long)), "taken");
+}
+
+#[test]
+fn a_damaged_descriptor_is_read_or_refused() {
+    let text = "syntax = \"proto3\"; package p; import \"google/protobuf/struct.proto\"; message M { map<string, E> m = 1;
+        oneof o { int32 a = 2; In in = 3; } repeated int32 r = 4 [packed = false]; google.protobuf.Value v = 5; optional bytes b = 6;
+        message In { repeated In2 x = 1; } message In2 { sint64 y = 1; } } enum E { Z = 0; ONE = 1; }";
+    let descriptor = Descriptor::new(&proto(text)).unwrap();
+    let file = descriptor.message().parent_file().file_descriptor_proto().clone();
+    let whole = FileDescriptorProto { source_code_info: None, ..file }.encode_to_vec();
+    let mut read = 0;
+    for place in 0..whole.len() {
+        for change in [1, 2, 4, 8, 16, 64, 128] {
+            let mut damaged = whole.clone();
+            damaged[place] ^= change;
+            let schema = proto(&STANDARD.encode(damaged));
+            if let Ok(columns) = columns(&schema) {
+                read += 1;
+                let decoder = ProtobufReader::new(&schema, &columns);
+                let encoder = ProtobufEncoder::new(None, &columns, Some(&schema), false);
+                assert!(decoder.is_ok() && encoder.is_ok(), "{place} {change}");
+            }
+        }
+    }
+    assert!(read > 100, "{read}");
 }

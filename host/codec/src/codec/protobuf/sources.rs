@@ -1,7 +1,7 @@
 //! The files that a schema is made of, text or serialized descriptors, the schema's own and those it refers to: found,
 //! put in the order in which they import each other, and compiled. Knows nothing of messages.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use base64::Engine as _;
@@ -207,11 +207,12 @@ impl Imports {
     /// goes every way that leads to a file, or not far enough.
     fn close(&mut self, mut file: FileDescriptorProto) -> Result<(), String> {
         let (mut all, mut public) = (BTreeSet::new(), BTreeSet::new());
+        let publicly: HashSet<i32> = file.public_dependency.iter().copied().collect();
         for (index, import) in file.dependency.iter().enumerate() {
             let Some(&place) = self.places.get(import) else { continue };
             let reached = self.public[place].iter().copied().chain([place]);
             all.extend(reached.clone());
-            if file.public_dependency.contains(&(index as i32)) {
+            if publicly.contains(&(index as i32)) {
                 public.extend(reached);
             }
         }
