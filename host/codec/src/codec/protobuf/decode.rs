@@ -1,20 +1,28 @@
 //! One message into the columns, by the schema of whoever wrote it. Knows nothing of where schemas come from.
 
+use std::cell::Cell;
+use std::collections::{HashMap, VecDeque};
+
 use arrow::datatypes::SchemaRef;
 
 use super::Descriptor;
 use super::frame::Frame;
 use super::plan::Message;
+use super::read::FREE;
 use super::wire::Wire;
+use crate::codec::arrow_ipc::MAX_RUN;
 use crate::codec::column::Struct;
 use crate::codec::framed::ReadWritten;
 use crate::codec::problem::Outcome;
 use crate::codec::registered::RegisteredSchema;
-use crate::codec::rows::ReadRecord;
+use crate::codec::rows::{MAX_RECORD_BYTES, ReadRecord};
 use crate::codec::wire::Framed;
 
-/// Writers whose schemas are kept compiled.
-const MAX_WRITERS: usize = 64;
+/// Bytes of the schemas and plans of writers that are kept, as they are counted; in memory they are many times as many.
+const MAX_KEPT: usize = 4 << 20;
+
+/// What each of them counts at least: one that cannot be used has a text that says why.
+const WRITER: usize = 1024;
 
 /// Reads messages.
 pub struct ProtobufReader {
@@ -22,10 +30,20 @@ pub struct ProtobufReader {
     reader: Descriptor,
     /// How messages of the reader's own schema are read.
     own: Message,
-    /// Other schemas, by their ids, the ones compiled longest ago first.
-    writers: Vec<(u64, Result<Writer, String>)>,
-    /// Which of the writers is in use; none: the reader's own schema.
-    current: Option<usize>,
+    /// Other schemas that are kept compiled, by their ids, but for the one in use.
+    writers: HashMap<u64, Result<Box<Writer>, String>>,
+    /// All of them, the ones compiled longest ago first, with the bytes that they count.
+    order: VecDeque<(u64, usize)>,
+    /// What all of them count.
+    bytes: usize,
+    /// What they may count.
+    pub(super) max_kept: usize,
+    /// The one in use; none: the reader's own schema.
+    current: Option<(u64, Box<Writer>)>,
+    /// What the records of this run may still stand for beyond their own bytes, in bytes.
+    left: usize,
+    /// As much for all of them.
+    pub(super) max_run: usize,
 }
 
 /// A schema that messages were written with.
@@ -39,30 +57,52 @@ impl ProtobufReader {
     /// or which column cannot be filled. Until `use_writer` says otherwise, values are of the same schema.
     pub fn new(schema: &RegisteredSchema, columns: &SchemaRef) -> Result<ProtobufReader, String> {
         let reader = Descriptor::new(schema)?;
-        let own = Message::new(reader.message(), reader.message(), columns.fields(), 0)?;
+        let own = Message::new(reader.message(), reader.message(), columns.fields())?;
         let columns = SchemaRef::clone(columns);
-        Ok(ProtobufReader { columns, reader, own, writers: Vec::new(), current: None })
-    }
-
-    fn writer(&self) -> Option<&Writer> {
-        self.current.and_then(|current| self.writers[current].1.as_ref().ok())
+        Ok(ProtobufReader {
+            columns,
+            reader,
+            own,
+            writers: HashMap::new(),
+            order: VecDeque::new(),
+            bytes: 0,
+            max_kept: MAX_KEPT,
+            current: None,
+            left: MAX_RUN,
+            max_run: MAX_RUN,
+        })
     }
 
     /// Compiles a schema; where it cannot be, that is kept too.
-    fn add_writer(&mut self, id: u64, schema: &RegisteredSchema) -> usize {
+    fn add_writer(&mut self, id: u64, schema: &RegisteredSchema) {
         let compile = || {
             let writer = Descriptor::of_same_message(schema, &self.reader)?;
-            let message = Message::new(self.reader.message(), writer.message(), self.columns.fields(), 0)?;
-            Ok(Writer { message, frame: Frame::new(writer)? })
+            let message = Message::new(self.reader.message(), writer.message(), self.columns.fields())?;
+            let bytes = writer.bytes() + message.bytes();
+            Ok((Box::new(Writer { message, frame: Frame::new(writer)? }), bytes))
         };
-        let compiled = compile();
-        if self.writers.len() == MAX_WRITERS {
-            let oldest = usize::from(self.current == Some(0));
-            drop(self.writers.remove(oldest));
-            self.current = self.current.map(|current| current.saturating_sub(1));
+        let compiled: Result<_, String> = compile();
+        let bytes = WRITER + compiled.as_ref().map_or(0, |(_, bytes)| *bytes);
+        self.writers.insert(id, compiled.map(|(writer, _)| writer));
+        self.order.push_back((id, bytes));
+        self.bytes += bytes;
+        self.forget();
+    }
+
+    /// What was compiled longest ago is kept no more where there is too much; the one in use and the newest one are.
+    fn forget(&mut self) {
+        let current = self.current.as_ref().map(|(id, _)| *id);
+        let mut place = 0;
+        while self.bytes > self.max_kept && place + 1 < self.order.len() {
+            let (id, bytes) = self.order[place];
+            if current == Some(id) {
+                place += 1;
+                continue;
+            }
+            self.order.remove(place);
+            self.writers.remove(&id);
+            self.bytes -= bytes;
         }
-        self.writers.push((id, compiled));
-        self.writers.len() - 1
     }
 }
 
@@ -70,17 +110,27 @@ impl ReadWritten for ProtobufReader {
     /// Fields are matched to those of the reader's schema by number. When the schema cannot be used, the one before
     /// stays.
     fn use_writer(&mut self, id: u64, schema: &RegisteredSchema) -> Result<(), String> {
-        let known = self.writers.iter().position(|(known, _)| *known == id);
-        let index = known.unwrap_or_else(|| self.add_writer(id, schema));
-        self.writers[index].1.as_ref().map_err(String::clone)?;
-        self.current = Some(index);
+        if matches!(&self.current, Some((current, _)) if *current == id) {
+            return Ok(());
+        }
+        if !self.writers.contains_key(&id) {
+            self.add_writer(id, schema);
+        }
+        if let Some(Err(why)) = self.writers.get(&id) {
+            return Err(why.clone());
+        }
+        if let Some(Ok(writer)) = self.writers.remove(&id)
+            && let Some((before, writer)) = self.current.replace((id, writer))
+        {
+            self.writers.insert(before, Ok(writer));
+        }
         Ok(())
     }
 
     /// The message, which must be the expected one of its schema.
     fn body<'a>(&mut self, framed: Framed<'a>) -> Outcome<&'a [u8]> {
         let (indexes, body) = framed.message()?;
-        if let Some(writer) = self.writer() {
+        if let Some((_, writer)) = &self.current {
             writer.frame.check(indexes)?;
         }
         Ok(body)
@@ -89,12 +139,21 @@ impl ReadWritten for ProtobufReader {
 
 impl ReadRecord for ProtobufReader {
     fn read(&mut self, value: &[u8], columns: &mut Struct) -> Outcome<()> {
-        let message = match self.current.map(|current| &mut self.writers[current].1) {
-            Some(Ok(writer)) => &mut writer.message,
-            _ => &mut self.own,
+        let message = match &mut self.current {
+            Some((_, writer)) => &mut writer.message,
+            None => &mut self.own,
         };
+        if columns.len() == 0 {
+            self.left = self.max_run;
+        }
+        let most = self.left.min(MAX_RECORD_BYTES);
+        let allowance = Cell::new(most);
+        let mut wire = Wire::new(value, &allowance);
+        wire.spend(message.cost.defaults.saturating_sub(FREE * value.len()))?;
         columns.begin();
-        message.read(columns, &mut Wire::new(value, 0), 0)?;
-        message.finish(columns)
+        message.read(columns, &mut wire, 0)?;
+        message.finish(columns)?;
+        self.left -= most - allowance.get();
+        Ok(())
     }
 }

@@ -1,8 +1,10 @@
 //! The message that records are, found in a schema, and its place in the file as Confluent's framing counts it.
 //! Knows nothing of bytes and columns.
 
+use prost::Message as _;
 use prost_reflect::{FileDescriptor, MessageDescriptor};
 
+use super::kind::listed;
 use super::sources;
 use crate::codec::registered::{RegisteredSchema, SchemaKind};
 
@@ -34,6 +36,12 @@ impl Descriptor {
         let file = compile(schema)?;
         let message = find(&file, other.name())?;
         Ok(Descriptor { file, message })
+    }
+
+    /// The bytes of all that was compiled, serialized: in memory it takes many times as many.
+    pub(super) fn bytes(&self) -> usize {
+        let pool = self.file.parent_pool();
+        pool.file_descriptor_protos().map(|file| file.encoded_len()).sum()
     }
 
     /// The message's full name.
@@ -103,8 +111,7 @@ fn find(file: &FileDescriptor, name: &str) -> Result<MessageDescriptor, String> 
     let pool = file.parent_pool();
     pool.get_message_by_name(name).filter(|message| !message.is_map_entry()).ok_or_else(|| {
         let own = |message: &MessageDescriptor| message.parent_file() == *file && !message.is_map_entry();
-        let names: Vec<String> =
-            pool.all_messages().filter(own).map(|message| message.full_name().to_owned()).collect();
-        format!("{name}: the schema has no such message; it has {}", names.join(", "))
+        let names = pool.all_messages().filter(own).map(|message| message.full_name().to_owned());
+        format!("{name}: the schema has no such message; it has {}", listed(names))
     })
 }

@@ -3,7 +3,7 @@
 //! columns.
 
 use super::kind::JsonRoot;
-use super::wire::{Tag, Wire, WireType};
+use super::wire::{Tag, Wire, WireType, other_wire_type};
 use crate::codec::column::not_utf8;
 use crate::codec::json;
 use crate::codec::problem::{Outcome, Problem, code};
@@ -54,8 +54,8 @@ impl JsonText {
     }
 
     /// Appends the text of one occurrence, or merges it with that of those before.
-    pub(super) fn read(&mut self, wire: &Wire, out: &mut Vec<u8>) -> Outcome<()> {
-        let record = wire.record();
+    pub(super) fn read(&mut self, all: &Wire, out: &mut Vec<u8>) -> Outcome<()> {
+        let record = all.record();
         let begin = self.begin;
         self.open.clear();
         let root = match self.root {
@@ -64,9 +64,9 @@ impl JsonText {
             JsonRoot::Array => container(Message::Array, record.len(), begin, 1, out),
         };
         self.open.push(root);
-        let mut at = wire.at();
+        let mut at = all.at();
         while let Some(&open) = self.open.last() {
-            let mut wire = Wire::new(&record[..open.end], at);
+            let mut wire = all.within(at, open.end);
             match wire.tag(0)? {
                 None => {
                     close(open, out);
@@ -130,6 +130,11 @@ fn field(open: Open, tag: Tag, wire: &mut Wire, out: &mut Vec<u8>) -> Outcome<Op
             let array = wire.delimited()?;
             (container(Message::Array, array.record().len(), begin, depth + 1, out), array)
         }
+        (Message::Object | Message::Array, 1, other)
+        | (Message::Entry, 2, other)
+        | (Message::Value, 5 | 6, other) => {
+            return Err(other_wire_type(WireType::Length, other));
+        }
         (Message::Value, ..) => return scalar(tag, wire, begin, out).map(|()| None),
         _ => return wire.skip(tag).map(|()| None),
     };
@@ -162,6 +167,9 @@ fn scalar(tag: Tag, wire: &mut Wire, begin: usize, out: &mut Vec<u8>) -> Outcome
             out.truncate(begin);
             out.extend_from_slice(if value { b"true" } else { b"false" });
         }
+        (1 | 4, other) => return Err(other_wire_type(WireType::Varint, other)),
+        (2, other) => return Err(other_wire_type(WireType::Fixed64, other)),
+        (3, other) => return Err(other_wire_type(WireType::Length, other)),
         _ => wire.skip(tag)?,
     }
     Ok(())
@@ -197,11 +205,12 @@ fn separate(bracket: u8, out: &mut Vec<u8>) {
 
 /// The key of an entry: its last field 1.
 fn key<'a>(entry: &Wire<'a>) -> Outcome<&'a str> {
-    let mut wire = Wire::new(entry.record(), entry.at());
+    let mut wire = entry.within(entry.at(), entry.record().len());
     let mut key = "";
     while let Some(tag) = wire.tag(0)? {
         match tag {
             Tag { number: 1, wire: WireType::Length } => key = utf8(&wire.delimited()?)?,
+            Tag { number: 1, wire: other } => return Err(other_wire_type(WireType::Length, other)),
             _ => wire.skip(tag)?,
         }
     }

@@ -5,6 +5,9 @@ use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
 
 use super::wire::WireType;
 
+/// Most names that a text lists.
+const NAMES_LISTED: usize = 20;
+
 /// Numbers and booleans, by how they are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Number {
@@ -119,6 +122,15 @@ pub(super) fn kind_name(field: &FieldDescriptor) -> String {
 
 /// What a message has, for texts.
 pub(super) fn field_names(message: &MessageDescriptor) -> String {
-    let names: Vec<String> = declared(message).map(|field| field.name().to_owned()).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    listed(declared(message).map(|field| field.name().to_owned()))
+}
+
+/// The first of what may be many names, for texts.
+pub(super) fn listed(mut names: impl Iterator<Item = String>) -> String {
+    let first: Vec<String> = names.by_ref().take(NAMES_LISTED).collect();
+    match names.next() {
+        _ if first.is_empty() => "none".to_owned(),
+        None => first.join(", "),
+        Some(_) => format!("{} and more", first.join(", ")),
+    }
 }

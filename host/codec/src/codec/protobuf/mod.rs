@@ -28,11 +28,16 @@ mod encode;
 #[cfg(test)]
 mod encode_tests;
 mod frame;
+#[cfg(test)]
+mod hostile_schema_tests;
+#[cfg(test)]
+mod hostile_tests;
 mod json_text;
 mod json_wire;
 mod kind;
 #[cfg(test)]
 mod known_tests;
+mod lean;
 mod outline;
 mod plan;
 mod proto;
@@ -44,6 +49,7 @@ mod schema_tests;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod text;
 mod time;
 #[cfg(test)]
 mod trip_tests;

@@ -1,6 +1,8 @@
 //! How a message is read into columns: which field of the wire goes into which column, as what, and what a column
 //! holds whose field is not there. Knows nothing of schemas and records.
 
+use std::sync::Arc;
+
 use super::json_text::JsonText;
 use super::kind::Number;
 use super::time::Time;
@@ -10,15 +12,55 @@ use super::wire::WireType;
 pub(super) struct Message {
     /// How each column is filled, in their order.
     pub(super) slots: Vec<Slot>,
-    /// The columns of each oneof.
-    pub(super) oneofs: Vec<Vec<u32>>,
+    /// Those of its oneofs that have columns.
+    pub(super) oneofs: Vec<Oneof>,
     pub(super) targets: Targets,
+    pub(super) cost: Cost,
+}
+
+/// What takes memory without being in the record, in bytes.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Cost {
+    /// A value of which nothing, or nothing but its beginning, is there.
+    pub(super) empty: usize,
+    /// The defaults among that.
+    pub(super) defaults: usize,
+}
+
+/// A oneof while a message is read: which member is there.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Oneof {
+    /// The value it was read in, as counted by the columns.
+    pub(super) begun: u64,
+    /// The member's column, if it has one.
+    pub(super) column: Option<u32>,
 }
 
 /// How a column is filled.
 pub(super) struct Slot {
     pub(super) shape: Shape,
     pub(super) absent: Absent,
+    pub(super) cost: Cost,
+    /// Of how many arrays the column is made.
+    pub(super) arrays: usize,
+}
+
+impl Message {
+    /// About how many bytes it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let slots: usize = self.slots.iter().map(Slot::bytes).sum();
+        slots + self.targets.all.len() * size_of::<Target>()
+    }
+}
+
+impl Slot {
+    fn bytes(&self) -> usize {
+        let inner = match &self.shape {
+            Shape::One(kind) | Shape::Many(kind) => kind.bytes(),
+            Shape::Map(entry) => entry.iter().map(Slot::bytes).sum(),
+        };
+        size_of::<Slot>() + self.absent.size() + inner
+    }
 }
 
 /// How often a field may be there.
@@ -32,15 +74,15 @@ pub(super) enum Shape {
 /// What one value is.
 pub(super) enum Kind {
     Number(Number),
-    Enum(Names),
+    Enum(Arc<Names>),
     Text,
     Bytes,
     Message(Box<Message>),
     /// A message written between tags: the field's number.
     Group(Box<Message>, u32),
     Time(Time),
-    /// A message of one field that is the value.
-    Wrapper(Box<Slot>),
+    /// A message of one field that is the value, and whether that field was there.
+    Wrapper(Box<Slot>, bool),
     Json(JsonText),
 }
 
@@ -51,6 +93,25 @@ impl Kind {
             Kind::Enum(_) => WireType::Varint,
             Kind::Group(..) => WireType::Group,
             _ => WireType::Length,
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Kind::Message(message) | Kind::Group(message, _) => message.bytes(),
+            Kind::Wrapper(slot, _) => slot.bytes(),
+            _ => 0,
+        }
+    }
+
+    /// What a value stands for that begins and has nothing in it.
+    #[inline]
+    pub(super) fn cost(&self) -> Cost {
+        match self {
+            Kind::Message(message) | Kind::Group(message, _) => message.cost,
+            Kind::Wrapper(slot, _) => Cost { empty: slot.cost.defaults, ..slot.cost },
+            // Each of its bytes stands for about as many as in any list.
+            _ => Cost::default(),
         }
     }
 }
@@ -66,6 +127,19 @@ pub(super) enum Absent {
     Default(Box<(Kind, Vec<u8>)>),
 }
 
+impl Absent {
+    /// Bytes of the default.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Absent::Default(default) => match &**default {
+                (Kind::Enum(names), _) => names.longest(),
+                (_, bytes) => bytes.len(),
+            },
+            Absent::Null | Absent::Missing(_) | Absent::Empty => 0,
+        }
+    }
+}
+
 /// Names of an enum by number.
 pub(super) struct Names(Vec<(i32, Box<str>)>);
 
@@ -75,6 +149,10 @@ impl Names {
         names.sort_by_key(|(number, _)| *number);
         names.dedup_by_key(|(number, _)| *number);
         Names(names)
+    }
+
+    fn longest(&self) -> usize {
+        self.0.iter().map(|(_, name)| name.len()).max().unwrap_or(0)
     }
 
     /// The name of a number that has one.
@@ -116,6 +194,7 @@ impl Targets {
         all.sort_by_key(|target| target.number);
         let last = all.iter().map(|target| target.number).filter(|number| *number < LOW).max();
         let mut low = vec![NOWHERE; last.map_or(0, |last| last as usize + 1)];
+        // Numbers are all different, so the low ones have the first places.
         for (place, target) in all.iter().enumerate().filter(|(_, target)| target.number < LOW) {
             low[target.number as usize] = place as u16;
         }
@@ -129,6 +208,7 @@ impl Message {
     pub(super) fn target(&self, number: u32) -> Option<Target> {
         let targets = &self.targets;
         match targets.low.get(number as usize) {
+            Some(&NOWHERE) => None,
             Some(&place) => targets.all.get(usize::from(place)).copied(),
             None => {
                 let place = targets.all.binary_search_by_key(&number, |target| target.number);

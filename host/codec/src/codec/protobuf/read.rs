@@ -1,12 +1,18 @@
 //! Messages into their columns, in one pass over the wire. A message is read as often as it occurs and finished
 //! once, when the message around it is: that is how occurrences merge, at no cost for a single one. Recursion is as
-//! deep as the columns, never as the record. Knows nothing of framing.
+//! deep as the columns, never as the record. Few bytes may stand for much, an empty message for all of its columns: what
+//! is beyond that in a list of numbers is counted. Knows nothing of framing.
 
-use super::plan::{Absent, Kind, Message, Shape, Slot};
+use std::cell::Cell;
+
+use super::plan::{Absent, Kind, Message, Oneof, Shape, Slot};
 use super::scalar;
-use super::wire::{Tag, Wire, WireType};
+use super::wire::{Tag, Wire, WireType, other_wire_type};
 use crate::codec::column::{Column, FixedList, Map, Struct, full};
 use crate::codec::problem::{Outcome, Problem, code};
+
+/// For how many bytes each byte of a record stands free of charge, as it does in a list of numbers.
+pub(super) const FREE: usize = 8;
 
 impl Message {
     /// Reads the fields of one occurrence, up to the end of the bytes or of `group` (0: none), into the value of
@@ -19,7 +25,7 @@ impl Message {
                 continue;
             };
             if let Some(oneof) = target.oneof {
-                self.forget_siblings(oneof, target.column, into);
+                self.forget_sibling(oneof, target.column, into, wire)?;
             }
             let Some(index) = target.column.map(|column| column as usize) else {
                 wire.skip(tag)?;
@@ -49,16 +55,29 @@ impl Message {
         Ok(())
     }
 
-    /// Another member of the oneof is there: what was read of the others counts no more.
-    fn forget_siblings(&self, oneof: u32, member: Option<u32>, into: &mut Struct) {
-        let (row, begun) = (into.len(), into.begun());
-        for &sibling in &self.oneofs[oneof as usize] {
-            let field = &mut into.fields[sibling as usize];
-            if field.seen == begun && Some(sibling) != member {
-                field.column.truncate(row);
-                field.seen = 0;
-            }
+    /// A member of the oneof is there: what was read of another one counts no more.
+    fn forget_sibling(
+        &mut self,
+        oneof: u32,
+        column: Option<u32>,
+        into: &mut Struct,
+        wire: &Wire,
+    ) -> Outcome<()> {
+        let begun = into.begun();
+        let before = std::mem::replace(&mut self.oneofs[oneof as usize], Oneof { begun, column });
+        if before.begun != begun || before.column == column {
+            return Ok(());
         }
+        if let Some(sibling) = before.column {
+            let sibling = sibling as usize;
+            let row = into.len();
+            let field = &mut into.fields[sibling];
+            // Members may take turns by the million, and all that is in one is looked at to forget it.
+            wire.spend(self.slots[sibling].arrays - 1)?;
+            field.column.truncate(row);
+            field.seen = 0;
+        }
+        Ok(())
     }
 }
 
@@ -108,7 +127,9 @@ fn fill(absent: &mut Absent, kind: &mut Kind, column: &mut Column) -> Outcome<()
         }
         Absent::Default(default) => {
             let (kind, bytes) = &mut **default;
-            kind.scalar(column, &mut Wire::new(bytes, 0))?;
+            // It was counted with the message that it is in.
+            let allowance = Cell::new(usize::MAX);
+            kind.scalar(column, &mut Wire::new(bytes, &allowance))?;
         }
     }
     Ok(())
@@ -153,8 +174,9 @@ impl Kind {
             }
             return Ok(());
         }
-        let row = items.len();
+        let (row, begin) = (items.len(), wire.at());
         self.read_one(items, tag, wire, row, false)?;
+        charge(self.cost().empty, wire, begin)?;
         self.close(items)
     }
 
@@ -177,7 +199,7 @@ impl Kind {
                 structure(column).begin();
             }
             Kind::Time(time) => time.open(),
-            Kind::Wrapper(slot) => slot.finish(column, false, false)?,
+            Kind::Wrapper(_, seen) => *seen = false,
             Kind::Json(json) => json.open(json_text(column)),
             Kind::Number(_) | Kind::Enum(_) | Kind::Text | Kind::Bytes => {}
         }
@@ -191,11 +213,14 @@ impl Kind {
             Kind::Group(message, number) => message.read(structure(column), wire, *number),
             Kind::Time(time) => time.read(&mut wire.delimited()?),
             Kind::Json(json) => json.read(&wire.delimited()?, json_text(column)),
-            Kind::Wrapper(slot) => {
+            Kind::Wrapper(slot, seen) => {
                 let mut wrapper = wire.delimited()?;
                 while let Some(tag) = wrapper.tag(0)? {
                     match tag.number {
-                        1 => slot.read(column, tag, &mut wrapper, row, true)?,
+                        1 => {
+                            let again = std::mem::replace(seen, true);
+                            slot.read(column, tag, &mut wrapper, row, again)?;
+                        }
                         _ => wrapper.skip(tag)?,
                     }
                 }
@@ -211,7 +236,8 @@ impl Kind {
     #[inline]
     fn close(&mut self, column: &mut Column) -> Outcome<()> {
         match self {
-            Kind::Number(_) | Kind::Enum(_) | Kind::Text | Kind::Bytes | Kind::Wrapper(_) => Ok(()),
+            Kind::Number(_) | Kind::Enum(_) | Kind::Text | Kind::Bytes => Ok(()),
+            Kind::Wrapper(slot, seen) => slot.finish(column, *seen, false),
             Kind::Message(message) | Kind::Group(message, _) => message.finish(structure(column)),
             Kind::Time(time) => time.close(column),
             Kind::Json(json) => {
@@ -230,6 +256,7 @@ fn read_entry([key, value]: &mut [Slot; 2], map: &mut Map, tag: Tag, wire: &mut 
     if tag.wire != WireType::Length {
         return Err(other_wire_type(WireType::Length, tag.wire));
     }
+    let begin = wire.at();
     let mut entry = wire.delimited()?;
     let row = map.keys.len();
     let (mut key_seen, mut value_seen) = (false, false);
@@ -246,8 +273,18 @@ fn read_entry([key, value]: &mut [Slot; 2], map: &mut Map, tag: Tag, wire: &mut 
             _ => entry.skip(tag)?,
         }
     }
+    charge(key.cost.empty.saturating_add(value.cost.empty), wire, begin)?;
     key.finish(&mut map.keys, key_seen, false)?;
     value.finish(&mut map.values, value_seen, false)
+}
+
+/// An item that was read since `begin`, its tag before that, takes so much memory even with nothing in it.
+#[inline]
+fn charge(empty: usize, wire: &Wire, begin: usize) -> Outcome<()> {
+    match empty.saturating_sub(FREE * (1 + wire.at() - begin)) {
+        0 => Ok(()),
+        beyond => wire.spend(beyond),
+    }
 }
 
 /// The items of a list column, and how many of them are in lists that are ended.
@@ -306,10 +343,4 @@ fn json_text(column: &mut Column) -> &mut Vec<u8> {
         Column::LargeUtf8(column) => column.data(),
         _ => unreachable!("JSON is read into string columns"),
     }
-}
-
-#[cold]
-fn other_wire_type(expected: WireType, found: WireType) -> Box<Problem> {
-    let what = format!("expected a {} field, found a {} one", expected.name(), found.name());
-    Problem::new(code::TYPE_MISMATCH, what)
 }

@@ -6,6 +6,7 @@ use arrow::datatypes::{ArrowNativeType, DataType};
 
 use super::kind::Number;
 use super::plan::Names;
+use super::read::FREE;
 use super::wire::Wire;
 use crate::codec::column::{Column, Primitive, type_name};
 use crate::codec::decimal::{fits, fits256};
@@ -95,6 +96,7 @@ pub(super) fn name(names: &Names, column: &mut Column, wire: &mut Wire) -> Outco
     let number = wire.varint()? as i32;
     let mut digits = itoa::Buffer::new();
     let name = names.get(number).unwrap_or_else(|| digits.format(number));
+    wire.spend(name.len().saturating_sub(FREE))?;
     match column {
         Column::Utf8(column) => column.push(name.as_bytes()),
         Column::LargeUtf8(column) => column.push(name.as_bytes()),

@@ -221,7 +221,7 @@ fn what_is_no_schema_says_why() {
     schema.proto:1:1: expected 'enum', 'extend', 'import', 'message', 'option', 'service', 'package' or ';', but found 'edition'
     N: the schema has no such message; it has p.M, p.M.N
     M.MEntry: the schema has no such message; it has M
-    brackets are nested deeper than 100 levels
+    line 1: brackets are nested deeper than 50 levels
     expected a .proto file, or a serialized FileDescriptorProto or FileDescriptorSet in base64; it is empty
     expected a .proto file, or a serialized FileDescriptorProto or FileDescriptorSet in base64
     expected a .proto file, or a serialized FileDescriptorProto or FileDescriptorSet in base64; found base64 of something else: failed to decode Protobuf message: invalid wire type value: 6
@@ -420,9 +420,13 @@ fn more_writers_than_are_kept_take_turns() {
         .collect();
     let values: Vec<(&RegisteredSchema, Vec<u8>)> =
         writers.iter().chain(&writers).map(|writer| (writer, v(1, 2))).collect();
-    let (rows, refused) = read_written(ProtobufReader::new(&reader, &columns).unwrap(), &columns, &values);
-    assert_eq!(rows, ["{\"a\":1}\n{\"a\":2}"; 100].join("\n"));
-    assert_eq!(refused.lines().count(), 100);
+    for max_kept in [0, 2_000, 20_000, 4 << 20] {
+        let mut reader = ProtobufReader::new(&reader, &columns).unwrap();
+        reader.max_kept = max_kept;
+        let (rows, refused) = read_written(reader, &columns, &values);
+        assert_eq!(rows, ["{\"a\":1}\n{\"a\":2}"; 100].join("\n"));
+        assert_eq!(refused.lines().count(), 100);
+    }
 }
 
 #[test]

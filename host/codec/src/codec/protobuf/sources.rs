@@ -1,23 +1,37 @@
-//! The files that a schema is made of, as the compiler asks for them: text or serialized descriptors, the schema's
-//! own and those it refers to. Knows nothing of messages.
+//! The files that a schema is made of, text or serialized descriptors, the schema's own and those it refers to: found,
+//! put in the order in which they import each other, and compiled. Knows nothing of messages.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use prost::Message as _;
-use prost_reflect::FileDescriptor;
 use prost_reflect::prost_types::{FileDescriptorProto, FileDescriptorSet};
+use prost_reflect::{DescriptorPool, FileDescriptor};
 use protox::file::{File, FileResolver, GoogleFileResolver};
-use protox::{Compiler, Error};
 
+use super::lean::Budget;
+use super::text::{MAX_NAME, tidy};
 use crate::codec::registered::RegisteredSchema;
 
 /// Most files of one schema.
 const MAX_FILES: usize = 500;
 
-/// Deepest nesting of brackets in a `.proto` text: the compiler recurses.
-const MAX_NESTING: usize = 100;
+/// Most bytes of them, as they are given: compiled they take a hundred times as much.
+const MAX_BYTES: usize = 1 << 20;
+
+/// Most bytes of schemas whose errors say the line: each error looks through the places of all that is in its file.
+const MAX_PLACED: usize = 64 << 10;
+
+/// Most imports of all files, those that files import for others counted for each of these.
+const MAX_IMPORTS: usize = 20_000;
+
+/// Most bytes of the reason why a schema cannot be used.
+const MAX_REASON: usize = 1024;
+
+/// The file that declares options, which the compiler has its own assumptions about.
+const OPTIONS: &str = "google/protobuf/descriptor.proto";
 
 /// A file, not compiled yet.
 enum Source {
@@ -26,14 +40,30 @@ enum Source {
 }
 
 /// Files by their import path.
+#[derive(Default)]
 struct Sources {
     files: HashMap<String, Source>,
-    google: GoogleFileResolver,
+    /// Bytes of all files as they are given.
+    bytes: usize,
+    budget: Budget,
 }
 
 /// Compiles a schema: its file, with all that it imports.
 pub(super) fn compile(schema: &RegisteredSchema) -> Result<FileDescriptor, String> {
-    let mut sources = Sources { files: HashMap::new(), google: GoogleFileResolver::new() };
+    // The compiler trusts descriptors, and panics where they contradict themselves.
+    let compiled = catch_unwind(AssertUnwindSafe(|| compile_files(schema)));
+    let compiled = compiled.unwrap_or_else(|_| {
+        Err("the schema cannot be used: it is none that a compiler of Protobuf makes or takes".to_owned())
+    });
+    // It may quote a name or a string, however long that is.
+    compiled.map_err(|mut why| {
+        why.truncate(why.floor_char_boundary(MAX_REASON));
+        why
+    })
+}
+
+fn compile_files(schema: &RegisteredSchema) -> Result<FileDescriptor, String> {
+    let mut sources = Sources::default();
     let mut left: Vec<&(String, _)> = schema.references.iter().collect();
     while let Some((path, reference)) = left.pop() {
         if !sources.files.contains_key(path) {
@@ -42,10 +72,11 @@ pub(super) fn compile(schema: &RegisteredSchema) -> Result<FileDescriptor, Strin
         }
     }
     let main = sources.add_main(&schema.text)?;
-    let mut compiler = Compiler::with_file_resolver(sources);
-    // The debug form is the one with the line.
-    compiler.open_file(&main).map_err(|e| format!("{e:?}"))?;
-    let pool = compiler.descriptor_pool();
+    let mut pool = DescriptorPool::new();
+    for file in Imports::new(sources).of(&main)? {
+        // The debug form is the one with the line.
+        pool.add_file_descriptor_proto(file).map_err(|error| format!("{error:?}"))?;
+    }
     pool.get_file_by_name(&main).ok_or_else(|| format!("{main}: the schema has no such file"))
 }
 
@@ -53,7 +84,7 @@ impl Sources {
     /// Adds the schema's own file; gives its name.
     fn add_main(&mut self, text: &str) -> Result<String, String> {
         let mut main = "schema.proto".to_owned();
-        match read(text)? {
+        match self.read(text)? {
             Read::Set(set) => {
                 for file in set.file {
                     main = file.name().to_owned();
@@ -72,7 +103,7 @@ impl Sources {
 
     /// Adds a file that others import by `path`.
     fn add_file(&mut self, path: &str, text: &str) -> Result<(), String> {
-        let source = match read(text)? {
+        let source = match self.read(text)? {
             Read::File(source) => source,
             // A set comes with what it imports, its own file last.
             Read::Set(mut set) => {
@@ -86,30 +117,129 @@ impl Sources {
         self.add(path.to_owned(), source)
     }
 
+    fn read(&mut self, text: &str) -> Result<Read, String> {
+        self.bytes += text.len();
+        if self.bytes > MAX_BYTES {
+            return Err(format!(
+                "the schema and what it refers to have more than {MAX_BYTES} bytes: split it"
+            ));
+        }
+        read(text)
+    }
+
     fn add(&mut self, path: String, source: Source) -> Result<(), String> {
+        if path.len() > MAX_NAME {
+            return Err(format!(
+                "the path of a file has {} bytes; it may have {MAX_NAME}: shorten it",
+                path.len()
+            ));
+        }
         self.files.entry(path).or_insert(source);
         if self.files.len() > MAX_FILES {
             return Err(format!("the schema refers to more than {MAX_FILES} files"));
         }
         Ok(())
     }
+
+    /// Takes a file, parsed, and lean; none where there is no such file.
+    fn open(&mut self, path: &str) -> Result<Option<FileDescriptorProto>, String> {
+        let own = self.files.remove(path).filter(|_| path != OPTIONS);
+        let mut file = match own {
+            Some(Source::Text(text)) => {
+                // The debug form is the one with the line.
+                File::from_source(path, &text).map_err(|error| format!("{error:?}"))?.into()
+            }
+            Some(Source::Descriptor(file)) => *file,
+            None => return Ok(GoogleFileResolver::new().open_file(path).ok().map(FileDescriptorProto::from)),
+        };
+        file.name = Some(path.to_owned());
+        let places = self.bytes <= MAX_PLACED;
+        self.budget.lean(&mut file, places).map_err(|why| format!("{path}: {why}"))?;
+        Ok(Some(file))
+    }
 }
 
-impl FileResolver for Sources {
-    fn resolve_path(&self, path: &std::path::Path) -> Option<String> {
-        path.to_str().map(str::to_owned)
+/// Files in the order in which they import each other.
+struct Imports {
+    sources: Sources,
+    /// Each behind all that it imports.
+    files: Vec<FileDescriptorProto>,
+    /// The place of each, by its path.
+    places: HashMap<String, usize>,
+    /// What each imports for those that import it.
+    public: Vec<BTreeSet<usize>>,
+    imports: usize,
+}
+
+impl Imports {
+    fn new(sources: Sources) -> Imports {
+        Imports { sources, files: Vec::new(), places: HashMap::new(), public: Vec::new(), imports: 0 }
     }
 
-    fn open_file(&self, name: &str) -> Result<File, Error> {
-        match self.files.get(name) {
-            Some(Source::Text(text)) => File::from_source(name, text),
-            Some(Source::Descriptor(file)) => {
-                let file = FileDescriptorProto { name: Some(name.to_owned()), ..(**file).clone() };
-                Ok(File::from_file_descriptor_proto(file))
+    /// A file and all that it imports, itself last. Without recursion: a chain of imports may be long.
+    fn of(mut self, main: &str) -> Result<Vec<FileDescriptorProto>, String> {
+        let mut open: Vec<(FileDescriptorProto, usize)> =
+            self.sources.open(main)?.into_iter().map(|file| (file, 0)).collect();
+        while let Some((file, next)) = open.last_mut() {
+            let Some(import) = file.dependency.get(*next).cloned() else {
+                if let Some((file, _)) = open.pop() {
+                    self.close(file)?;
+                }
+                continue;
+            };
+            *next += 1;
+            if self.places.contains_key(&import) {
+                continue;
             }
-            None => self.google.open_file(name),
+            if open.iter().any(|(outer, _)| outer.name() == import) {
+                let way: Vec<&str> = open.iter().map(|(outer, _)| outer.name()).collect();
+                return Err(format!("import cycle detected: {} -> {import}", way.join(" -> ")));
+            }
+            match self.sources.open(&import)? {
+                Some(imported) => open.push((imported, 0)),
+                None => return Err(not_found(&open, &import)),
+            }
         }
+        Ok(self.files)
     }
+
+    /// Everything that a file imports is there. What others import for it, it imports itself from here on: the compiler
+    /// goes every way that leads to a file, or not far enough.
+    fn close(&mut self, mut file: FileDescriptorProto) -> Result<(), String> {
+        let (mut all, mut public) = (BTreeSet::new(), BTreeSet::new());
+        let publicly: HashSet<i32> = file.public_dependency.iter().copied().collect();
+        for (index, import) in file.dependency.iter().enumerate() {
+            let Some(&place) = self.places.get(import) else { continue };
+            let reached = self.public[place].iter().copied().chain([place]);
+            all.extend(reached.clone());
+            if publicly.contains(&(index as i32)) {
+                public.extend(reached);
+            }
+        }
+        self.imports += all.len();
+        if self.imports > MAX_IMPORTS {
+            return Err(format!(
+                "the files of the schema have more than {MAX_IMPORTS} imports: import fewer publicly"
+            ));
+        }
+        file.dependency = all.iter().map(|&place| self.files[place].name().to_owned()).collect();
+        file.public_dependency.clear();
+        self.places.insert(file.name().to_owned(), self.files.len());
+        self.files.push(file);
+        self.public.push(public);
+        Ok(())
+    }
+}
+
+#[cold]
+fn not_found(open: &[(FileDescriptorProto, usize)], import: &str) -> String {
+    let Some((file, next)) = open.last() else { return format!("import '{import}' not found") };
+    // Field 3 of a file are its imports, of which the last one was not found.
+    let path = [3, *next as i32 - 1];
+    let places = file.source_code_info.iter().flat_map(|info| &info.location);
+    let place = places.filter(|place| place.path == path).find_map(|place| place.span.get(..2));
+    let place = place.map(|at| format!("{}:{}: ", at[0] + 1, at[1] + 1)).unwrap_or_else(|| " ".to_owned());
+    format!("{}:{place}import '{import}' not found", file.name())
 }
 
 /// What a schema's text is.
@@ -121,10 +251,7 @@ enum Read {
 /// Text is `.proto`, or base64 where it has neither statements nor blocks.
 fn read(text: &str) -> Result<Read, String> {
     if text.contains([';', '{']) {
-        if nesting(text) > MAX_NESTING {
-            return Err(format!("brackets are nested deeper than {MAX_NESTING} levels"));
-        }
-        return Ok(Read::File(Source::Text(text.to_owned())));
+        return tidy(text).map(|text| Read::File(Source::Text(text)));
     }
     let expected =
         "expected a .proto file, or a serialized FileDescriptorProto or FileDescriptorSet in base64";
@@ -139,34 +266,4 @@ fn read(text: &str) -> Result<Read, String> {
             Err(why) => Err(format!("{expected}; found base64 of something else: {why}")),
         },
     }
-}
-
-/// How deep brackets are nested, outside comments and strings.
-fn nesting(text: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let mut bytes = text.bytes().peekable();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'{' | b'[' | b'<' | b'(' => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' | b'>' | b')' => depth = depth.saturating_sub(1),
-            b'"' | b'\'' => {
-                while let Some(inner) = bytes.next().filter(|&inner| inner != byte && inner != b'\n') {
-                    if inner == b'\\' {
-                        bytes.next();
-                    }
-                }
-            }
-            b'/' if bytes.peek() == Some(&b'/') => drop(bytes.find(|&inner| inner == b'\n')),
-            b'/' if bytes.peek() == Some(&b'*') => {
-                bytes.next();
-                let mut star = false;
-                bytes.find(|&inner| std::mem::replace(&mut star, inner == b'*') && inner == b'/');
-            }
-            _ => {}
-        }
-    }
-    deepest
 }

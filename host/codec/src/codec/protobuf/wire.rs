@@ -1,6 +1,8 @@
 //! A place in a message on the wire: varints, tags, lengths, and fields that nobody takes. Every step is checked
 //! against what the record holds. Knows nothing of schemas and columns.
 
+use std::cell::Cell;
+
 use crate::codec::problem::{Outcome, Problem, code};
 
 /// Deepest nesting of groups that are skipped.
@@ -51,12 +53,31 @@ pub(super) struct Wire<'a> {
     /// The record up to the message's end, so that places are counted from the record's start.
     bytes: &'a [u8],
     at: usize,
+    /// What the record may still stand for beyond its own bytes, in bytes.
+    allowance: &'a Cell<usize>,
 }
 
 impl<'a> Wire<'a> {
-    /// The message in a record from byte `at` on.
-    pub(super) fn new(bytes: &'a [u8], at: usize) -> Wire<'a> {
-        Wire { bytes, at }
+    /// The message that a record is.
+    pub(super) fn new(bytes: &'a [u8], allowance: &'a Cell<usize>) -> Wire<'a> {
+        Wire { bytes, at: 0, allowance }
+    }
+
+    /// The bytes of the same record from `at` up to `end`.
+    pub(super) fn within(&self, at: usize, end: usize) -> Wire<'a> {
+        Wire { bytes: &self.bytes[..end], at, allowance: self.allowance }
+    }
+
+    /// What is read stands for so many bytes more than it has.
+    #[inline]
+    pub(super) fn spend(&self, bytes: usize) -> Outcome<()> {
+        match self.allowance.get().checked_sub(bytes) {
+            Some(left) => {
+                self.allowance.set(left);
+                Ok(())
+            }
+            None => Err(self.too_much()),
+        }
     }
 
     /// Bytes of the record that come before this place.
@@ -180,7 +201,7 @@ impl<'a> Wire<'a> {
         }
         let (begin, end) = (self.at, self.at + len as usize);
         self.at = end;
-        Ok(Wire { bytes: &self.bytes[..end], at: begin })
+        Ok(self.within(begin, end))
     }
 
     /// Checks and skips the value of a field, groups without recursion.
@@ -216,6 +237,13 @@ impl<'a> Wire<'a> {
     }
 
     #[cold]
+    fn too_much(&self) -> Box<Problem> {
+        let what = "messages with little in them, defaults and names of enums stand for more than 16 MiB in one record, \
+                    or 1 GiB in those that are read together: split it, or read fewer at once";
+        Problem::new(code::TOO_LARGE, format!("at byte {}: {what}", self.at))
+    }
+
+    #[cold]
     fn short(&self, expected: u64) -> Box<Problem> {
         let found = self.rest().len();
         let what = format!(
@@ -230,6 +258,13 @@ impl<'a> Wire<'a> {
         let what = format!("at byte {}: expected {expected}, found the end of the message", self.at);
         Problem::new(code::TRUNCATED, what)
     }
+}
+
+/// A known field is written in another way than its schema says.
+#[cold]
+pub(super) fn other_wire_type(expected: WireType, found: WireType) -> Box<Problem> {
+    let what = format!("expected a {} field, found a {} one", expected.name(), found.name());
+    Problem::new(code::TYPE_MISMATCH, what)
 }
 
 #[cold]
@@ -256,7 +291,8 @@ mod tests {
 
     /// All tags of a message, its values skipped.
     fn tags(bytes: &[u8]) -> Outcome<Vec<(u32, WireType)>> {
-        let mut wire = Wire::new(bytes, 0);
+        let allowance = Cell::new(0);
+        let mut wire = Wire::new(bytes, &allowance);
         let mut tags = Vec::new();
         while let Some(tag) = wire.tag(0)? {
             tags.push((tag.number, tag.wire));
@@ -267,20 +303,25 @@ mod tests {
 
     #[test]
     fn varints_of_every_length() {
+        let allowance = Cell::new(0);
         for value in [0, 1, 127, 128, 150, 16_383, 16_384, u64::from(u32::MAX), u64::MAX >> 1, u64::MAX] {
             let mut bytes = Vec::new();
             prost::encoding::encode_varint(value, &mut bytes);
             bytes.push(9);
-            let mut wire = Wire::new(&bytes, 0);
+            let mut wire = Wire::new(&bytes, &allowance);
             assert_eq!(wire.varint().unwrap(), value);
             assert_eq!(wire.rest(), [9]);
         }
-        assert_eq!(Wire::new(&[0x96, 0x81, 0x80, 0], 0).varint().unwrap(), 150, "longer than it needs");
+        assert_eq!(
+            Wire::new(&[0x96, 0x81, 0x80, 0], &allowance).varint().unwrap(),
+            150,
+            "longer than it needs"
+        );
         let refused = [
-            error(Wire::new(&[], 0).varint()),
-            error(Wire::new(&[0x96], 0).varint()),
-            error(Wire::new(&[0xff; 11], 0).varint()),
-            error(Wire::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2], 0).varint()),
+            error(Wire::new(&[], &allowance).varint()),
+            error(Wire::new(&[0x96], &allowance).varint()),
+            error(Wire::new(&[0xff; 11], &allowance).varint()),
+            error(Wire::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2], &allowance).varint()),
         ];
         insta::assert_snapshot!(refused.join("\n"), @r"
         truncated: at byte 0: expected a varint, found the end of the message
