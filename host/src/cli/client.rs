@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use serde::de::DeserializeOwned;
 use ureq::http::{Method, Request};
+use ureq::tls::{RootCerts, TlsConfig, TlsProvider};
 
 use super::failure::Failure;
 use super::output::{Format, printable};
@@ -55,13 +56,17 @@ impl Client {
     pub(super) fn new(args: &ClientArgs) -> Result<Client, Failure> {
         let base = base_url(&args.host)?;
         let local = ["://localhost", "://127.", "://[::1]"].iter().any(|local| base.contains(local));
+        // A host behind a proxy that speaks TLS.
+        let tls =
+            TlsConfig::builder().provider(TlsProvider::NativeTls).root_certs(RootCerts::PlatformVerifier);
         let mut config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             // A redirect could carry the token elsewhere.
             .max_redirects(0)
             .user_agent(concat!("sabot/", env!("CARGO_PKG_VERSION")))
             .timeout_connect(Some(CONNECT_WAIT))
-            .timeout_recv_response(Some(ANSWER_WAIT));
+            .timeout_recv_response(Some(ANSWER_WAIT))
+            .tls_config(tls.build());
         if local {
             config = config.proxy(None);
         }

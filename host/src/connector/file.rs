@@ -74,6 +74,22 @@ impl Reader for LineReader {
     }
 }
 
+/// Why bytes would not be read back as the line that they are written as.
+fn no_line(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [] => Some(
+            "the value is empty, and an empty line is no record: use a codec such as json, or another sink",
+        ),
+        [.., b'\r'] => {
+            Some("the value ends with a carriage return, which a line loses: use a codec such as json")
+        }
+        _ if bytes.contains(&b'\n') => Some(
+            "the value has a line break, and would be read back as two: use a codec such as json, or another sink",
+        ),
+        _ => None,
+    }
+}
+
 fn too_long(path: &Path, line: i64) -> ConnectorError {
     let line = line + 1;
     ConnectorError::Stop(format!("{}: line {line} is longer than {LINE_BYTES} bytes", path.display()))
@@ -247,7 +263,7 @@ impl Writer for FileWriter {
             Form::Lines { out, encoder, encoded, lines } => {
                 lines.clear();
                 encoder.encode(&rows, encoded);
-                stdout::lines(encoded, from, lines, errors);
+                stdout::lines(encoded, from, lines, errors, no_line);
                 self.bytes += encoded.bytes.len();
                 out.write_all(lines).map_err(|e| stop(&self.path, e))?;
             }

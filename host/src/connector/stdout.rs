@@ -23,16 +23,34 @@ impl Stdout {
     }
 }
 
-/// Appends the rows that encoded to `lines`, a line each (an empty one for a row of no bytes), and reports the others.
-pub(super) fn lines(encoded: &mut Encoded, from: usize, lines: &mut Vec<u8>, errors: &mut Vec<RecordError>) {
+/// Appends the rows that encoded to `lines`, a line each (an empty one for a row of no bytes), and reports the others;
+/// `wrong` says why a row's bytes cannot be a line.
+pub(super) fn lines(
+    encoded: &mut Encoded,
+    from: usize,
+    lines: &mut Vec<u8>,
+    errors: &mut Vec<RecordError>,
+    wrong: impl Fn(&[u8]) -> Option<&'static str>,
+) {
     let (mut start, mut failed) = (0, encoded.errors.iter().map(|e| e.index as usize).peekable());
+    let mut no_lines = Vec::new();
     for (row, end) in encoded.ends.iter().map(|end| *end as usize).enumerate() {
-        if failed.next_if_eq(&row).is_none() {
-            lines.extend_from_slice(&encoded.bytes[start..end]);
-            lines.push(b'\n');
-        }
+        let bytes = &encoded.bytes[start..end];
         start = end;
+        if failed.next_if_eq(&row).is_some() {
+            continue;
+        }
+        match wrong(bytes) {
+            Some(why) => {
+                no_lines.push(RecordError { index: row as u32, code: "no-line", message: why.into() })
+            }
+            None => {
+                lines.extend_from_slice(bytes);
+                lines.push(b'\n');
+            }
+        }
     }
+    encoded.errors.append(&mut no_lines);
     errors.extend(encoded.errors.drain(..).map(|e| RecordError { index: e.index + from as u32, ..e }));
 }
 
@@ -45,7 +63,7 @@ impl Writer for Stdout {
     ) -> Result<Written, ConnectorError> {
         self.line.clear();
         self.encoder.encode(&batch.rows.slice(from, batch.len() - from), &mut self.encoded);
-        lines(&mut self.encoded, from, &mut self.line, errors);
+        lines(&mut self.encoded, from, &mut self.line, errors, |_| None);
         self.bytes += self.encoded.bytes.len();
         let mut out = std::io::stdout().lock();
         out.write_all(&self.line)
@@ -80,7 +98,7 @@ mod tests {
         encoded.ends.extend([1, 1, 1, 2]);
         encoded.errors.push(failed.clone());
         let (mut text, mut errors) = (Vec::new(), Vec::new());
-        lines(&mut encoded, 10, &mut text, &mut errors);
+        lines(&mut encoded, 10, &mut text, &mut errors, |_| None);
         assert_eq!(text, b"a\n\nb\n");
         assert_eq!(errors, [RecordError { index: 11, ..failed }]);
     }

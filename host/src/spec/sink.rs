@@ -205,7 +205,21 @@ fn encode(
     };
     match (takes_bytes, field) {
         (true, None) => Some(Some(default())),
-        (true, Some(field)) => decode::encode(&field, connector, findings).map(Some),
+        (true, Some(field)) => {
+            let encode = decode::encode(&field, connector, findings)?;
+            let of_lines = matches!(connector, Some(SinkConnector::File { .. }));
+            if of_lines
+                && matches!(encode.codec, Codec::Avro | Codec::Protobuf | Codec::MessagePack | Codec::Arrow)
+            {
+                let name = encode.codec.name();
+                let error =
+                    field.error(format!("a file of lines cannot hold {name}: its values have line breaks"));
+                findings
+                    .add(error.expected("json, json_schema or string; or `format: arrow` without `encode`"));
+                return None;
+            }
+            Some(Some(encode))
+        }
         (false, None) => Some(None),
         (false, Some(field)) => {
             findings.add(field.error("this sink takes rows as they are: there is nothing to encode"));
