@@ -134,7 +134,7 @@ fn branches(field: &Field<'_>, findings: &mut Findings) -> Option<Vec<(String, O
         if otherwise && index + 1 < entries.len() {
             findings.add(at.error("`otherwise` takes what is left over, so it is the last branch"));
         }
-        if otherwise && index == 0 {
+        if otherwise && entries.len() == 1 {
             findings
                 .add(at.error("a route with `otherwise` alone sends all rows one way").expected(expected));
         }
