@@ -15,7 +15,6 @@ use crate::codec::{self, Codec, Decoder, Encoded, Encoder};
 use crate::control::Reason;
 use crate::guest::fixture::{Answer, Fixture, Refused, Row, compare_rows, differences, run_all};
 use crate::guest::{build as builder, scaffold};
-use crate::operator::RowError;
 use crate::spec;
 use crate::wasm::{Columns, Component, Engine, EngineOptions, World, run_groups, run_once};
 
@@ -177,7 +176,8 @@ fn answer(component: &Arc<Component>, fixture: &Fixture) -> Result<Answer, Strin
         let to = ports.get_mut(*port).ok_or_else(|| format!("port {port} was not agreed on"))?;
         to.1.extend(as_json(batch)?);
     }
-    Ok(Answer { ports, errors: refused(&run.errors) })
+    let errors = run.errors.iter().map(|e| Refused { row: e.row as usize, code: e.code.to_string() });
+    Ok(Answer { ports, errors: errors.collect() })
 }
 
 /// What an aggregate answers: its results, if they are the same when states are taken and merged in between. Without
@@ -189,7 +189,8 @@ fn grouped(component: &Arc<Component>, fixture: &Fixture, rows: &RecordBatch) ->
         .map_err(|e| e.reasons.join("; "))?;
     let results = as_json(&run.results)?;
     let merged = as_json(&run.merged)?;
-    let answer = Answer { ports: vec![("result".into(), results)], errors: refused(&run.errors) };
+    let errors = run.errors.iter().map(|e| Refused { row: e.row as usize, code: e.code.to_string() });
+    let answer = Answer { ports: vec![("result".into(), results)], errors: errors.collect() };
     let mut changed = Vec::new();
     compare_rows("result", &answer.ports[0].1, &merged, &mut changed);
     // What the fixture itself has against the results comes first.
@@ -199,10 +200,6 @@ fn grouped(component: &Arc<Component>, fixture: &Fixture, rows: &RecordBatch) ->
         return Err(format!("{how}: {}", changed.join("; ")));
     }
     Ok(answer)
-}
-
-fn refused(errors: &[RowError]) -> Vec<Refused> {
-    errors.iter().map(|e| Refused { row: e.row as usize, code: e.code.to_string() }).collect()
 }
 
 /// A source with the fixture's columns, as a pipeline would write them.

@@ -86,11 +86,12 @@ fn every_specification_on_a_codec_s_page_runs() {
     for (page, subject) in PAGES {
         for (kind, text) in blocks(page) {
             let Some(mut text) = whole(&kind, &text) else { continue };
-            for name in TOPICS {
-                let topic = broker.topic(name, 1);
+            // They are there as long as they are held.
+            let topics = TOPICS.map(|name| (name, broker.topic(name, 1)));
+            for (name, topic) in &topics {
                 text = text.replace(&format!("topic: {name} "), &format!("topic: {} ", topic.name()));
                 text = text.replace(&format!("topic: {name},"), &format!("topic: {},", topic.name()));
-                if let (Some(kind), "orders") = (subject, name) {
+                if let (Some(kind), "orders") = (subject, *name) {
                     register(&registry, &format!("{}-value", topic.name()), &schema(kind));
                 }
             }
