@@ -228,6 +228,10 @@ fn rows(source: &spec::Source, input: &[Row]) -> Result<RecordBatch, String> {
     let decoded = decoder.decode(&raw).map_err(|e| e.to_string())?;
     match decoded.errors.first() {
         Some(error) => Err(format!("input row {}: {}", error.index, error.message)),
+        None if decoded.taken < input.len() => Err(format!(
+            "the input is one batch, and its rows from {} on are too much for one: make it smaller",
+            decoded.taken
+        )),
         None => Ok(decoded.rows),
     }
 }

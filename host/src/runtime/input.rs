@@ -123,8 +123,8 @@ impl SourceInput {
     }
 
     fn records(&mut self, walker: &mut Walker, raw: Arc<RawRecords>) -> Result<Turn, TaskError> {
-        if let Some(reason) = self.decode(walker, &raw)? {
-            self.undecoded = Some(raw);
+        if let Some((reason, left)) = self.decode(walker, raw)? {
+            self.undecoded = Some(left);
             return Ok(Turn::Waiting(format!("source `{}`: {reason}", self.partition.source)));
         }
         self.note();
@@ -132,28 +132,44 @@ impl SourceInput {
     }
 
     /// Decodes records and sends their rows on; also those of a dead letter, which count as read long ago. Answers
-    /// why nothing can be decoded now, if so: then nothing was.
+    /// why no more can be decoded now, if so, and the records that are left.
     pub fn decode(
         &mut self,
         walker: &mut Walker,
+        mut raw: Arc<RawRecords>,
+    ) -> Result<Option<(String, Arc<RawRecords>)>, TaskError> {
+        loop {
+            let Some(decoder) = &mut self.decoder else {
+                return Err(self.failed("it reads bytes but has no `decode`"));
+            };
+            let started = std::time::Instant::now();
+            let decoded = match decoder.decode(&raw) {
+                Ok(decoded) => decoded,
+                Err(unavailable) => return Ok(Some((unavailable.to_string(), raw))),
+            };
+            walker.root().metrics.worked(started.elapsed());
+            let taken = decoded.taken;
+            self.send_decoded(walker, &raw, decoded)?;
+            if taken == raw.len() {
+                return Ok(None);
+            }
+            // A few bytes may become much: what was decoded is sent on before more is.
+            raw = Arc::new(raw.rest(taken));
+        }
+    }
+
+    fn send_decoded(
+        &mut self,
+        walker: &mut Walker,
         raw: &Arc<RawRecords>,
-    ) -> Result<Option<String>, TaskError> {
-        let Some(decoder) = &mut self.decoder else {
-            return Err(self.failed("it reads bytes but has no `decode`"));
-        };
-        let started = std::time::Instant::now();
-        let Decoded { rows, records, errors } = match decoder.decode(raw) {
-            Ok(decoded) => decoded,
-            Err(unavailable) => return Ok(Some(unavailable.to_string())),
-        };
-        walker.root().metrics.worked(started.elapsed());
-        walker.undecodable(raw, &errors)?;
-        let parents = match records {
+        decoded: Decoded,
+    ) -> Result<(), TaskError> {
+        walker.undecodable(raw, &decoded.errors)?;
+        let parents = match decoded.records {
             Some(records) => Parents::Each(records.into()),
             None => Parents::Run { first: 0 },
         };
-        self.send(walker, Batch::decoded(rows, Arc::clone(raw), parents))?;
-        Ok(None)
+        self.send(walker, Batch::decoded(decoded.rows, Arc::clone(raw), parents))
     }
 
     fn note(&self) {

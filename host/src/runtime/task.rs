@@ -199,8 +199,10 @@ impl Task {
             match (letter.rows.take(), &mut self.feed) {
                 (Some(rows), _) => self.walker.run(letter.node, letter.batch(rows))?,
                 (None, Feed::Source(source)) => {
-                    if source.decode(&mut self.walker, &letter.records)?.is_some() {
+                    let records = Arc::clone(&letter.records);
+                    if let Some((_, left)) = source.decode(&mut self.walker, records)? {
                         // The registry of its schema does not answer: the same letter again, later.
+                        letter.records = left;
                         progress.letters.push_front(letter);
                         self.walker.sleep(OUTSIDE_WAIT)?;
                         break;

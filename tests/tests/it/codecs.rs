@@ -181,3 +181,42 @@ fn text_and_bytes_pass_as_they_are_and_a_null_stays_one() {
         (&json!("not-utf8"), &json!(4), &json!({ "base64": "/wD+" }))
     );
 }
+
+#[test]
+fn what_becomes_much_takes_nothing_from_its_neighbours() {
+    let Some(broker) = Broker::for_test("what_becomes_much") else { return };
+    let (from, to) = (broker.topic("much", 1), broker.topic("out", 1));
+    // Each time that the key comes again the object of a hundred numbers is given up, which counts 1,709 bytes: 36,000 times
+    // are within the 64 MiB of a record, 40,000 are not, and 24 records are more than a batch may take.
+    let record = |id: i64| {
+        let times = if id % 5 == 3 { 40_000 } else { 36_000 };
+        format!("{{\"id\":{id}{}}}", ",\"k\":null".repeat(times)).into_bytes()
+    };
+    from.produce((0..30).map(record));
+    let numbers: Map<String, Value> = (0..100).map(|n| (format!("f{n}"), json!("int64"))).collect();
+    let host = host(&broker);
+    let name = unique("much").to_lowercase();
+    apply(
+        &host.http(),
+        &json!({
+            "name": name,
+            "sources": {
+                "much": {
+                    "kafka": { "topic": from.name() },
+                    "decode": { "codec": "json", "schema": { "id": "int64!", "k": numbers } },
+                    "on_error": "dead_letter",
+                },
+            },
+            "sinks": { "out": { "from": "much", "kafka": { "topic": to.name() }, "encode": { "codec": "json", "columns": ["id"] } } },
+        }),
+    );
+    wait_for_count(to, 24);
+    let ids: Vec<String> =
+        to.read_all().into_iter().map(|record| String::from_utf8(record.value.unwrap()).unwrap()).collect();
+    let expected = (0..30).filter(|id| id % 5 != 3).map(|id| format!("{{\"id\":{id}}}"));
+    assert_eq!(ids, expected.collect::<Vec<_>>());
+    let mut refused: Vec<i64> =
+        letters(&host.http(), &name).iter().map(|letter| letter["offset"].as_i64().unwrap()).collect();
+    refused.sort();
+    assert_eq!(refused, [3, 8, 13, 18, 23, 28]);
+}

@@ -161,8 +161,10 @@ impl Case {
     fn checked(&mut self, raw: &RawRecords, decoder: impl Fn(&mut Case) -> &mut Decoder) -> Run {
         let decoded = decoder(self).decode(raw);
         let name = &self.name;
-        let Decoded { rows, records, errors } = decoded.unwrap_or_else(|why| panic!("{name}: {why}"));
+        let Decoded { rows, records, errors, taken } = decoded.unwrap_or_else(|why| panic!("{name}: {why}"));
         let records = records.unwrap_or_else(|| (0..rows.num_rows() as u32).collect());
+        // An input is far from what is decoded at once.
+        assert_eq!(taken, raw.len(), "{name}: all records are one run");
         assert_eq!(records.len(), rows.num_rows(), "{name}: each row has its record");
         assert!(records.is_sorted(), "{name}: rows are in the order of the records: {records:?}");
         assert!(errors.is_sorted_by(|a, b| a.index < b.index), "{name}: errors are in order: {errors:?}");

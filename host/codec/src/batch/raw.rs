@@ -75,10 +75,18 @@ impl RawRecords {
     pub fn push_header(&mut self, name: &str, value: Option<&[u8]>) {
         let name = self.append(name.as_bytes());
         let value = value.map(|v| self.append(v));
+        self.add_header(name, value);
+    }
+
+    fn add_header(&mut self, name: Range<u32>, value: Option<Range<u32>>) {
         self.headers.push((name, value));
         if let Some(last) = self.records.last_mut() {
             last.headers.end += 1;
         }
+    }
+
+    fn bytes_of(&self, range: &Range<u32>) -> &[u8] {
+        &self.bytes[range.start as usize..range.end as usize]
     }
 
     fn append(&mut self, bytes: &[u8]) -> Range<u32> {
@@ -94,25 +102,71 @@ impl RawRecords {
 
     /// Value bytes of record `i`; `None` is a tombstone.
     pub fn value(&self, i: usize) -> Option<&[u8]> {
-        self.records[i].value.as_ref().map(|r| &self.bytes[r.start as usize..r.end as usize])
+        self.records[i].value.as_ref().map(|range| self.bytes_of(range))
     }
 
     /// Key bytes of record `i`.
     pub fn key(&self, i: usize) -> Option<&[u8]> {
-        self.records[i].key.as_ref().map(|r| &self.bytes[r.start as usize..r.end as usize])
+        self.records[i].key.as_ref().map(|range| self.bytes_of(range))
     }
 
     /// Headers of record `i`: names (lossy where they are not UTF-8) and values.
     pub fn headers(&self, i: usize) -> impl Iterator<Item = (std::borrow::Cow<'_, str>, Option<&[u8]>)> {
-        let of = |r: &Range<u32>| &self.bytes[r.start as usize..r.end as usize];
         let range = &self.records[i].headers;
-        self.headers[range.start as usize..range.end as usize]
-            .iter()
-            .map(move |(n, v)| (String::from_utf8_lossy(of(n)), v.as_ref().map(of)))
+        self.headers[range.start as usize..range.end as usize].iter().map(|(name, value)| {
+            let value = value.as_ref().map(|value| self.bytes_of(value));
+            (String::from_utf8_lossy(self.bytes_of(name)), value)
+        })
+    }
+
+    /// The records from this one on, as a run of their own.
+    pub fn rest(&self, from: usize) -> RawRecords {
+        let left = self.len() - from;
+        let mut rest = RawRecords::with_capacity(Arc::clone(&self.topic), self.partition, left, 0);
+        for (index, record) in self.records.iter().enumerate().skip(from) {
+            rest.push(record.offset, record.timestamp_ms, self.key(index), self.value(index));
+            let headers = record.headers.start as usize..record.headers.end as usize;
+            for (name, value) in &self.headers[headers] {
+                let name = rest.append(self.bytes_of(name));
+                let value = value.as_ref().map(|value| rest.append(self.bytes_of(value)));
+                rest.add_header(name, value);
+            }
+        }
+        rest
     }
 
     /// The offset after the last record.
     pub fn next_offset(&self) -> Option<i64> {
         self.records.last().map(|r| r.offset + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_has_all_that_its_records_had() {
+        let mut raw = RawRecords::with_capacity("t".into(), 3, 3, 64);
+        raw.push(7, Some(70), Some(b"a"), Some(b"first"));
+        raw.push_header("h", Some(b"1"));
+        raw.push(9, None, None, None);
+        raw.push_header("h", None);
+        raw.push_header("g", Some(b"2"));
+        raw.push(10, Some(100), Some(b"c"), Some(b"third"));
+        for from in 0..=3 {
+            let rest = raw.rest(from);
+            assert_eq!((rest.len(), &rest.topic, rest.partition), (3 - from, &raw.topic, 3));
+            for (index, record) in rest.records().iter().enumerate() {
+                let of = &raw.records()[from + index];
+                assert_eq!((record.offset, record.timestamp_ms), (of.offset, of.timestamp_ms));
+                assert_eq!(
+                    (rest.key(index), rest.value(index)),
+                    (raw.key(from + index), raw.value(from + index))
+                );
+                assert!(rest.headers(index).eq(raw.headers(from + index)));
+            }
+        }
+        assert_eq!(raw.rest(2).byte_len(), 6);
     }
 }

@@ -9,7 +9,8 @@ use arrow::array::{
 use arrow::compute;
 use arrow::datatypes::{Schema, SchemaRef};
 
-use super::arrow_ipc::{MAX_RECORD, MAX_RUN, arrays_of, pick, size_of_null, size_of_values};
+use super::arrow_ipc::pick;
+use super::column::{MAX_RECORD, MAX_RUN, Run, Spent, arrays_of, size_of_null, size_of_values};
 use super::framed::Framed;
 use super::meta::Meta;
 use super::problem::{Problem, code};
@@ -110,6 +111,18 @@ impl PartDecoder {
     }
 }
 
+#[cfg(test)]
+impl Decoder {
+    /// Runs of JSON objects end where their records took so many bytes: of the values, and of their keys.
+    pub(crate) fn limit_runs(&mut self, values: usize, keys: usize) {
+        for (part, bytes) in [Some(&mut self.value), self.key.as_mut()].into_iter().zip([values, keys]) {
+            if let Some(PartDecoder { codec: Decoding::Json(rows), .. }) = part {
+                rows.limit_runs(bytes);
+            }
+        }
+    }
+}
+
 /// The codec's own schema, which values are read by.
 fn own_schema(settings: &Decode) -> Result<&RegisteredSchema, String> {
     let codec = settings.codec.name();
@@ -135,8 +148,9 @@ impl Decoder {
         Ok(Decoder { value, key, include, schema: Arc::new(Schema::new(fields)) })
     }
 
-    /// Decodes a run of records. Records that fail are among the errors of the answer, which never fails as a
-    /// whole for a record's sake; every record that is not among them has its row (with Arrow its rows).
+    /// Decodes the first records of a run: all, unless these become so much that the rest has to be decoded as a run of
+    /// its own. Records that fail are among the errors of the answer, which never fails as a whole for a record's
+    /// sake; every other record that was taken has its row (with Arrow its rows).
     ///
     /// # Errors
     /// A registry that does not answer: nothing was decoded.
@@ -150,9 +164,11 @@ impl Decoder {
             return Ok(decoded);
         }
         if let Some(keys) = &keys {
+            decoded.leave_from(keys.taken);
             refuse(&mut decoded, &keys.errors);
         }
-        let repeated = self.repeated(raw, keys.as_ref(), &decoded);
+        let (repeated, taken) = self.repeated(raw, keys.as_ref(), &decoded);
+        decoded.leave_from(taken);
         refuse(&mut decoded, &repeated);
         let rows = decoded.rows.num_rows();
         let records: Vec<u32> = match &decoded.records {
@@ -172,14 +188,18 @@ impl Decoder {
     }
 
     /// The records of which what is included is too much: it is there for each of their rows, and counted before
-    /// memory is taken for it.
-    fn repeated(&self, raw: &RawRecords, keys: Option<&Keys>, decoded: &Decoded) -> Vec<RecordError> {
-        let mut errors = Vec::new();
-        let Some(records) = &decoded.records else { return errors };
+    /// memory is taken for it. And the first record that is left to another run.
+    fn repeated(
+        &self,
+        raw: &RawRecords,
+        keys: Option<&Keys>,
+        decoded: &Decoded,
+    ) -> (Vec<RecordError>, usize) {
+        let (mut errors, mut run) = (Vec::new(), Run::new(MAX_RUN));
+        let Some(records) = &decoded.records else { return (errors, decoded.taken) };
         if !records.windows(2).any(|pair| pair[0] == pair[1]) {
-            return errors;
+            return (errors, decoded.taken);
         }
-        let mut left = MAX_RUN;
         for rows in records.chunk_by(|one, other| one == other) {
             let record = rows[0];
             let sizes = self.include.iter().map(|meta| match (meta, keys) {
@@ -187,32 +207,30 @@ impl Decoder {
                 (meta, _) => meta.size(raw, record as usize),
             });
             let bytes = sizes.fold(0, usize::saturating_add).saturating_mul(rows.len());
-            match left.checked_sub(bytes) {
-                Some(rest) if bytes <= MAX_RECORD => left = rest,
-                _ => errors.push(repeats_too_much(rows.len(), bytes).of_record(record)),
+            let mut allowance = run.allowance();
+            match allowance.take(bytes) {
+                Ok(()) => run.took(&allowance),
+                Err(Spent::Record) => errors.push(repeats_too_much(rows.len()).of_record(record)),
+                Err(Spent::Run) => return (errors, record as usize),
             }
         }
-        errors
+        (errors, decoded.taken)
     }
 }
 
 #[cold]
-fn repeats_too_much(rows: usize, bytes: usize) -> Box<Problem> {
-    let what = match bytes > MAX_RECORD {
-        true => format!(
-            "what is included of it (key, headers, topic …) is there for each of its {rows} rows and takes more than \
-             {MAX_RECORD} bytes: put fewer rows into a record, or include less"
-        ),
-        false => format!(
-            "with those before it, what is included of it for each of its {rows} rows takes more than {MAX_RUN} \
-             bytes: read fewer at once, or include less"
-        ),
-    };
+fn repeats_too_much(rows: usize) -> Box<Problem> {
+    let what = format!(
+        "what is included of it (key, headers, topic …) is there for each of its {rows} rows and takes more than \
+         {MAX_RECORD} bytes: put fewer rows into a record, or include less"
+    );
     Problem::new(code::TOO_LARGE, what)
 }
 
-/// Records that failed beside their value are no rows, and are told once. `errors` rise.
+/// Records that failed beside their value are no rows, and are told once. `errors` rise; those of records that were not
+/// taken are told in the run that takes them.
 fn refuse(decoded: &mut Decoded, errors: &[RecordError]) {
+    let errors = &errors[..errors.partition_point(|error| (error.index as usize) < decoded.taken)];
     if errors.is_empty() {
         return;
     }
@@ -237,7 +255,7 @@ fn not_one_row(decoded: &Decoded, keys: usize) -> Vec<RecordError> {
     let mut rows = vec![0_usize; keys];
     records.iter().for_each(|key| rows[*key as usize] += 1);
     decoded.errors.iter().for_each(|error| rows[error.index as usize] = 1);
-    let wrong = rows.iter().enumerate().filter(|(_, rows)| **rows != 1);
+    let wrong = rows[..decoded.taken].iter().enumerate().filter(|(_, rows)| **rows != 1);
     wrong
         .map(|(key, rows)| {
             let what = format!("expected one row, found {rows}: write each key as a stream of one row");
@@ -252,6 +270,8 @@ struct Keys {
     /// The row of each record's key in the column; null: it has none, or one that failed.
     rows: Vec<Option<u32>>,
     errors: Vec<RecordError>,
+    /// Of the records before this one.
+    taken: usize,
 }
 
 impl Keys {
@@ -272,6 +292,8 @@ impl Keys {
             let key = decoded.records.as_ref().map_or(row, |records| records[row] as usize);
             rows[records[key] as usize] = Some(row as u32);
         }
+        // Records without a key may follow the last one whose key was taken.
+        let taken = records.get(decoded.taken).map_or(raw.len(), |record| *record as usize);
         let mut errors = not_one_row(&decoded, records.len());
         errors.extend(decoded.errors);
         errors.sort_by_key(|error| error.index);
@@ -284,7 +306,7 @@ impl Keys {
             true => Arc::clone(decoded.rows.column(0)),
             false => Arc::new(StructArray::from(decoded.rows)),
         };
-        Ok(Keys { column, rows, errors: errors.collect() })
+        Ok(Keys { column, rows, errors: errors.collect(), taken })
     }
 
     /// About how many bytes the column takes for each row that comes of a record.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::decoder::Unavailable;
-use super::problem::{Outcome, Problem, shorten};
+use super::problem::{Outcome, Problem, shortened};
 use super::registered::RegisteredSchema;
 use super::registry::{Registries, Registry};
 use super::rows::{ReadRecord, Rows};
@@ -36,9 +36,8 @@ type Refusal = (&'static str, String);
 
 /// A refusal, with as much of its text as an error shows: it is copied for every record of the schema, and may quote
 /// a large schema.
-fn refusal(code: &'static str, mut why: String) -> Refusal {
-    shorten(&mut why);
-    (code, why)
+fn refusal(code: &'static str, why: String) -> Refusal {
+    (code, shortened(why))
 }
 
 /// A schema that values named.

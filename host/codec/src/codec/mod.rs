@@ -14,6 +14,8 @@ mod chosen;
 mod column;
 mod decimal;
 mod decoder;
+#[cfg(test)]
+mod decoder_tests;
 mod encoder;
 mod framed;
 #[cfg(test)]
@@ -34,6 +36,7 @@ mod text;
 #[cfg(test)]
 mod trip;
 pub mod wire;
+mod writers;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
@@ -112,6 +115,29 @@ pub struct Decoded {
     pub records: Option<Vec<u32>>,
     /// The records that did not decode.
     pub errors: Vec<RecordError>,
+    /// How many of the records these are: all, or the first ones, where they became as much as is decoded at once. The
+    /// rest is to be decoded as a run of its own. Never none of some.
+    pub taken: usize,
+}
+
+impl Decoded {
+    /// Leaves the records from this one on to another run.
+    fn leave_from(&mut self, record: usize) {
+        if record >= self.taken {
+            return;
+        }
+        let rows = match &mut self.records {
+            Some(records) => {
+                let rows = records.partition_point(|&of| (of as usize) < record);
+                records.truncate(rows);
+                rows
+            }
+            None => record,
+        };
+        self.rows = self.rows.slice(0, rows);
+        self.errors.retain(|error| (error.index as usize) < record);
+        self.taken = record;
+    }
 }
 
 /// Encoded rows, back to back. Reused from batch to batch to keep its buffers.

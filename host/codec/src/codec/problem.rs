@@ -46,6 +46,8 @@ pub(crate) mod code {
     pub(crate) const SCHEMA_VIOLATION: &str = "schema-violation";
     /// No header that names a schema, where there has to be one.
     pub(crate) const WRONG_MAGIC: &str = "wrong-magic";
+    /// Of the run, not of the record: decoded in a run of its own it may be good. Never told.
+    pub(super) const RUN_IS_FULL: &str = "run-is-full";
 }
 
 /// Why a record did not decode.
@@ -70,6 +72,17 @@ impl Problem {
     #[cold]
     pub(crate) fn new(code: &'static str, what: impl Into<String>) -> Box<Problem> {
         Box::new(Problem { code, what: what.into(), path: Vec::new() })
+    }
+
+    /// The records before it took all that a run may take.
+    #[cold]
+    pub(crate) fn run_is_full() -> Box<Problem> {
+        Problem::new(code::RUN_IS_FULL, "the records before it took all that is decoded at once")
+    }
+
+    /// Whether it is [`run_is_full`](Self::run_is_full).
+    pub(crate) fn is_of_the_run(&self) -> bool {
+        self.code == code::RUN_IS_FULL
     }
 
     /// It happened in this field.
@@ -101,12 +114,11 @@ impl Problem {
             append(&mut message, ": ");
         }
         append(&mut message, &self.what);
-        shorten(&mut message);
-        RecordError { index, code: self.code, message }
+        RecordError { index, code: self.code, message: shortened(message) }
     }
 }
 
-/// Appends no more than [`shorten`] needs to see that the message is too long: errors are kept by the thousand, with
+/// Appends no more than [`shortened`] needs to see that the message is too long: errors are kept by the thousand, with
 /// all the room they ever had.
 fn append(message: &mut String, text: &str) {
     // A byte more than fits, and a whole character of it.
@@ -114,13 +126,14 @@ fn append(message: &mut String, text: &str) {
     message.push_str(&text[..text.floor_char_boundary(room)]);
 }
 
-/// Cuts a text to what an error's text may have, and gives back its room.
-pub(crate) fn shorten(text: &mut String) {
+/// The text, cut to what an error's text may have, without the room that it had.
+pub(crate) fn shortened(mut text: String) -> String {
     if text.len() > MESSAGE_MAX {
         text.truncate(text.floor_char_boundary(MESSAGE_MAX));
         text.push('…');
         text.shrink_to_fit();
     }
+    text
 }
 
 /// Text of a record, shortened, with what is not printable made so.

@@ -40,14 +40,14 @@ impl<R: ReadRecord> Rows<R> {
         Ok(Rows { schema, columns, all_nullable, reader })
     }
 
-    /// Decodes a run of records; `value` gives the bytes to read, or why there are none to read.
+    /// Decodes the first records of a run, as many as it may take; `value` gives the bytes to read, or why there are none to read.
     pub(crate) fn decode_with<'a>(
         &mut self,
         raw: &'a RawRecords,
         mut value: impl FnMut(&mut R, usize, &'a [u8]) -> Outcome<&'a [u8]>,
     ) -> Decoded {
         let mut records: Option<Vec<u32>> = None;
-        let mut errors = Vec::new();
+        let (mut errors, mut taken) = (Vec::new(), raw.len());
         for index in 0..raw.len() {
             let row = self.columns.len();
             let outcome = match raw.value(index) {
@@ -63,6 +63,11 @@ impl<R: ReadRecord> Rows<R> {
                         records.push(index as u32);
                     }
                 }
+                Err(problem) if problem.is_of_the_run() => {
+                    self.columns.truncate(row);
+                    taken = index;
+                    break;
+                }
                 Err(problem) => {
                     self.columns.truncate(row);
                     // Until the first error row `i` is record `i`.
@@ -71,12 +76,18 @@ impl<R: ReadRecord> Rows<R> {
                 }
             }
         }
-        Decoded { rows: self.finish(), records, errors }
+        Decoded { rows: self.finish(), records, errors, taken }
     }
 
     /// Decodes a run of records that are values and nothing else.
     pub(crate) fn decode(&mut self, raw: &RawRecords) -> Decoded {
         self.decode_with(raw, |_, _, bytes| Ok(bytes))
+    }
+
+    /// Runs end where their records took so many bytes.
+    #[cfg(test)]
+    pub(crate) fn limit_runs(&mut self, bytes: usize) {
+        self.columns.limit_runs(bytes);
     }
 
     fn tombstone(&mut self) -> Outcome<()> {

@@ -6,50 +6,28 @@ use std::ops::Range;
 use arrow::buffer::Buffer;
 use arrow_ipc::{BodyCompressionMethod, CompressionType};
 
-use super::{MAX_RECORD, MAX_RUN, lz4, syntax, unsupported};
-use crate::codec::problem::{Outcome, Problem, code};
+use super::{lz4, syntax, unsupported};
+use crate::codec::column::{Allowance, MAX_RECORD, Spent};
+use crate::codec::problem::{Outcome, Problem};
 
 /// The uncompressed length before a compressed buffer, and what it is for one that was left as it was.
 const LENGTH: usize = 8;
 const AS_IT_IS: i64 = -1;
 
-/// How much a record may still unpack to.
-pub(super) struct Budget {
-    limit: usize,
-    left: usize,
-}
+/// How much a record may still unpack to: its buffers as they are sent and without compression, a byte for each value,
+/// and what dictionaries, runs and views become.
+pub(super) struct Budget(pub(super) Allowance);
 
 impl Budget {
-    /// For a record of a run that may still unpack to `run` bytes.
-    pub(super) fn new(run: usize) -> Budget {
-        let limit = run.min(MAX_RECORD);
-        Budget { limit, left: limit }
-    }
-
     /// Takes so many bytes off it, before memory is taken for them.
     pub(super) fn take(&mut self, bytes: usize) -> Outcome<()> {
-        match self.left.checked_sub(bytes) {
-            Some(left) => {
-                self.left = left;
-                Ok(())
-            }
-            None => Err(too_large(self.limit)),
-        }
-    }
-
-    /// What was taken.
-    pub(super) fn used(&self) -> usize {
-        self.limit - self.left
+        self.0.take(bytes).map_err(too_large)
     }
 }
 
 #[cold]
-fn too_large(limit: usize) -> Box<Problem> {
-    let what = match limit {
-        MAX_RECORD => format!("it unpacks to more than {MAX_RECORD} bytes: put fewer rows into a record"),
-        _ => format!("with those before it, it unpacks to more than {MAX_RUN} bytes: read fewer at once"),
-    };
-    Problem::new(code::TOO_LARGE, what)
+fn too_large(spent: Spent) -> Box<Problem> {
+    spent.problem(|| format!("it unpacks to more than {MAX_RECORD} bytes: put fewer rows into a record"))
 }
 
 /// What unpacks buffers; made when the first one needs it.

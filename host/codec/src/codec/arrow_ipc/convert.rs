@@ -12,8 +12,8 @@ use arrow::datatypes::{
 use arrow::error::ArrowError;
 
 use super::buffers::Budget;
-use super::size::size_of_null;
 use super::{syntax, unsupported};
+use crate::codec::column::size_of_null;
 use crate::codec::column::type_name;
 use crate::codec::problem::{Outcome, Problem, code};
 

@@ -15,11 +15,10 @@ use super::flat::Flat;
 use super::message::{Messages, Place};
 use super::resolve::Values;
 use super::schema::{Kind, Source, Stream};
-use super::size::{ARRAY, arrays_of};
-use super::{MAX_RUN, convert, syntax, unsupported};
+use super::{convert, syntax, unsupported};
 use crate::batch::RawRecords;
 use crate::codec::Decoded;
-use crate::codec::column::MAX_SCHEMA_DEPTH;
+use crate::codec::column::{ARRAY, MAX_RUN, MAX_SCHEMA_DEPTH, Run, arrays_of};
 use crate::codec::problem::Outcome;
 use crate::codec::rows::{MAX_RECORD_BYTES, no_value, too_long};
 
@@ -33,8 +32,7 @@ pub struct ArrowDecoder {
     unpacker: Unpacker,
     /// Reads what needs no arrays.
     pub(super) flat: Option<Flat>,
-    /// What the records of a run may unpack to together, in bytes.
-    pub(super) max_run: usize,
+    pub(super) run: Run,
 }
 
 /// Columns as they are sent, and which of them each declared column is.
@@ -81,51 +79,60 @@ impl ArrowDecoder {
         let stream = Stream { columns, dictionaries: HashMap::new() };
         let declared = Known::new(stream, (0..schema.fields().len()).map(Some).collect(), &schema);
         let (flat, unpacker) = (Flat::new(&schema), Unpacker::default());
-        Ok(ArrowDecoder { schema, declared, last: None, unpacker, flat, max_run: MAX_RUN })
+        Ok(ArrowDecoder { schema, declared, last: None, unpacker, flat, run: Run::new(MAX_RUN) })
     }
 
-    /// Decodes a run of records, each to any number of rows or to an error.
+    /// Decodes the first records of a run, as many as it may take, each to any number of rows or to an error.
     pub fn decode(&mut self, raw: &RawRecords) -> Decoded {
         let (mut batches, mut records, mut errors) = (Vec::new(), Vec::new(), Vec::new());
-        let mut left = self.max_run;
+        let mut taken = raw.len();
+        self.run.begin();
         for index in 0..raw.len() {
+            let mut budget = Budget(self.run.allowance());
             if let Some(value) = raw.value(index)
-                && let Some(rows) = self.read_flat(value, left)
+                && let Some(rows) = self.read_flat(value, &mut budget)
             {
-                left -= value.len();
+                self.run.took(&budget.0);
                 records.extend(std::iter::repeat_n(index as u32, rows));
                 continue;
             }
-            let mut budget = Budget::new(left);
             let outcome = match raw.value(index) {
                 None => self.tombstone(),
                 Some(value) if value.len() > MAX_RECORD_BYTES => Err(too_long(value.len(), MAX_RECORD_BYTES)),
                 Some(value) => self.record(value, &mut budget),
             };
+            self.run.took(&budget.0);
             match outcome {
                 Ok(rows) => {
-                    left -= budget.used();
                     let count = rows.iter().map(RecordBatch::num_rows).sum();
                     records.extend(std::iter::repeat_n(index as u32, count));
                     batches.extend(self.take_flat());
                     batches.extend(rows);
                 }
+                Err(problem) if problem.is_of_the_run() => {
+                    taken = index;
+                    break;
+                }
                 Err(problem) => errors.push(problem.of_record(index as u32)),
             }
         }
         batches.extend(self.take_flat());
-        let in_step =
-            records.len() == raw.len() && records.iter().enumerate().all(|(row, &r)| row == r as usize);
+        let in_step = records.len() == taken && records.iter().enumerate().all(|(row, &r)| row == r as usize);
         let rows = concat_batches(&self.schema, &batches).expect(
             "all batches have the columns declared, and a run unpacks to less than offsets can count",
         );
-        Decoded { rows, records: (!in_step).then_some(records), errors }
+        Decoded { rows, records: (!in_step).then_some(records), errors, taken }
     }
 
     /// Reads a record of a few rows of plain columns, which unpacks to no more than it is long.
-    fn read_flat(&mut self, value: &[u8], left: usize) -> Option<usize> {
-        let flat = self.flat.as_mut().filter(|_| value.len() <= left.min(MAX_RECORD_BYTES))?;
-        flat.record(value, &self.declared, self.last.as_ref())
+    fn read_flat(&mut self, value: &[u8], budget: &mut Budget) -> Option<usize> {
+        let flat = self.flat.as_mut().filter(|_| value.len() <= MAX_RECORD_BYTES)?;
+        // What is not read here is not taken either.
+        let mut allowance = budget.0;
+        allowance.take(value.len()).ok()?;
+        let rows = flat.record(value, &self.declared, self.last.as_ref())?;
+        budget.0 = allowance;
+        Some(rows)
     }
 
     /// The rows that were read so since the last call.

@@ -44,7 +44,6 @@ mod lz4;
 mod message;
 mod resolve;
 mod schema;
-mod size;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -55,16 +54,8 @@ pub use decode::ArrowDecoder;
 pub use encode::ArrowEncoder;
 
 pub(super) use resolve::pick;
-pub(super) use size::{arrays_of, size_of_null, size_of_values};
 
 use crate::codec::problem::{Problem, code};
-
-/// What a record may unpack to, in bytes: its buffers as they are sent and without compression, a byte for each value,
-/// and what dictionaries, runs and views become. As much may be what is included of it, for all of its rows.
-pub(super) const MAX_RECORD: usize = 64 << 20;
-
-/// What the records of one run may unpack to together, and what is included of them.
-pub(super) const MAX_RUN: usize = 1 << 30;
 
 /// Messages and buffers begin at multiples of this.
 const ALIGNMENT: usize = 8;

@@ -7,7 +7,7 @@ use arrow::error::ArrowError;
 
 use super::buffers::Budget;
 use super::checked::wrong;
-use super::size::{arrays_of, size_of_null, size_of_values};
+use crate::codec::column::{arrays_of, size_of_null, size_of_values};
 use crate::codec::problem::Outcome;
 
 /// What making an array costs, in bytes that could be picked meanwhile.

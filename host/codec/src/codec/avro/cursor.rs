@@ -3,7 +3,7 @@
 
 use super::skip::Frame;
 use super::types::Types;
-use crate::codec::arrow_ipc::MAX_RECORD;
+use crate::codec::column::{Allowance, Spent};
 use crate::codec::problem::{Outcome, Problem, code};
 
 /// What an item of no bytes counts for, at least, among all that a value becomes: each takes time, if no memory.
@@ -20,20 +20,18 @@ pub(super) struct Cursor<'a, 's> {
     pub(super) open: &'s mut Vec<Frame>,
     /// Bytes of columns that the value may still become: what is wide in columns may take one byte here, or none.
     /// Without a bound a few bytes could fill the memory.
-    pub(super) allowance: usize,
-    /// What it was allowed at first.
-    pub(super) limit: usize,
+    pub(super) allowance: Allowance,
 }
 
 impl<'a, 's> Cursor<'a, 's> {
-    /// At the beginning of a value, which may become so many bytes of columns.
+    /// At the beginning of a value.
     pub(super) fn new(
         bytes: &'a [u8],
         types: &'s Types,
         open: &'s mut Vec<Frame>,
-        limit: usize,
+        allowance: Allowance,
     ) -> Cursor<'a, 's> {
-        Cursor { bytes, at: 0, types, open, allowance: limit, limit }
+        Cursor { bytes, at: 0, types, open, allowance }
     }
 
     /// Bytes from here to the end.
@@ -191,22 +189,13 @@ impl<'a, 's> Cursor<'a, 's> {
     /// The value becomes so many bytes of columns more.
     #[inline]
     pub(super) fn spend(&mut self, bytes: usize) -> Outcome<()> {
-        match self.allowance.checked_sub(bytes) {
-            Some(left) => {
-                self.allowance = left;
-                Ok(())
-            }
-            None => Err(self.too_much()),
-        }
+        self.allowance.take(bytes).map_err(|spent| self.too_much(spent))
     }
 
     #[cold]
-    fn too_much(&self) -> Box<Problem> {
-        let why = match self.limit {
-            MAX_RECORD => "it becomes more than 64 MiB of columns: put fewer items into a record",
-            _ => "with those before it, it becomes more than 1 GiB of columns: read fewer records at once",
-        };
-        Problem::new(code::TOO_LARGE, format!("at byte {}: {why}", self.at))
+    fn too_much(&self, spent: Spent) -> Box<Problem> {
+        let why = "it becomes more than 64 MiB of columns: put fewer items into a record";
+        spent.problem(|| format!("at byte {}: {why}", self.at))
     }
 
     /// Nothing follows.
@@ -275,9 +264,9 @@ mod tests {
             let len = bytes.len();
             bytes.resize(len + behind, more);
             let (types, mut open) = (Types::new(Vec::new(), 0), Vec::new());
-            let mut cursor = Cursor::new(&bytes, &types, &mut open, MAX_RECORD);
+            let mut cursor = Cursor::new(&bytes, &types, &mut open, Allowance::of_record());
             prop_assert_eq!((cursor.long().unwrap(), cursor.at), (value, len));
-            let mut cut = Cursor::new(&bytes[..len - 1], &types, &mut open, MAX_RECORD);
+            let mut cut = Cursor::new(&bytes[..len - 1], &types, &mut open, Allowance::of_record());
             prop_assert!(cut.long().is_err() && cut.at == 0);
         }
     }

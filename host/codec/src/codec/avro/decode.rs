@@ -12,13 +12,17 @@ use super::plan::Compiled;
 use super::resolve::compile;
 use super::skip::Frame;
 use super::types::Types;
-use super::writers::Writers;
-use crate::codec::arrow_ipc::{MAX_RECORD, MAX_RUN, size_of_null};
-use crate::codec::column::Struct;
+use crate::codec::column::{Struct, size_of_null};
 use crate::codec::framed::ReadWritten;
 use crate::codec::problem::Outcome;
 use crate::codec::registered::{RegisteredSchema, SchemaKind};
 use crate::codec::rows::ReadRecord;
+use crate::codec::writers::Writers;
+
+/// Writers' schemas that are kept ready, at most.
+const WRITERS_MAX: usize = 256;
+/// Bytes that they take together, about, at most.
+const WRITERS_BYTES: usize = 128 << 20;
 
 /// Reads Avro values: each by the schema that it was written with, into columns by the rules of the reader's.
 pub struct AvroReader {
@@ -27,13 +31,10 @@ pub struct AvroReader {
     current: Arc<Compiled>,
     /// The id of the current writer; `None` for the schema that the reader was made with.
     id: Option<u64>,
-    writers: Writers,
+    writers: Writers<Arc<Compiled>>,
     open: Vec<Frame>,
     /// Bytes that a row takes in the columns whatever it is.
     width: usize,
-    /// Bytes of columns that the records of this run may still become.
-    left: usize,
-    pub(super) max_run: usize,
 }
 
 impl AvroReader {
@@ -62,11 +63,9 @@ impl AvroReader {
             reader,
             current: Arc::new(current),
             id: None,
-            writers: Writers::default(),
+            writers: Writers::new(WRITERS_MAX, WRITERS_BYTES),
             open: Vec::new(),
             width: size_of_null(&DataType::Struct(columns.fields().clone())),
-            left: MAX_RUN,
-            max_run: MAX_RUN,
         }
     }
 
@@ -83,18 +82,10 @@ impl AvroReader {
         columns: &mut Struct,
         then: impl FnOnce(&Cursor) -> Outcome<T>,
     ) -> Outcome<T> {
-        if columns.len() == 0 {
-            // The rows of the run before were taken away, or there are none yet.
-            self.left = self.max_run;
-        }
-        let limit = self.left.min(MAX_RECORD);
-        let mut cursor = Cursor::new(bytes, &self.current.types, &mut self.open, limit);
-        cursor.spend(self.width)?;
-        cursor.object(&self.current.plan, columns)?;
-        let found = then(&cursor)?;
-        // A record that fails takes back what it became.
-        self.left -= limit - cursor.allowance;
-        Ok(found)
+        let mut cursor = Cursor::new(bytes, &self.current.types, &mut self.open, columns.allowance());
+        let outcome = cursor.spend(self.width).and_then(|()| cursor.object(&self.current.plan, columns));
+        columns.took(&cursor.allowance);
+        outcome.and_then(|()| then(&cursor))
     }
 }
 
@@ -107,7 +98,9 @@ impl ReadWritten for AvroReader {
         let (reader, columns) = (&self.reader, &self.columns);
         let compiled = self.writers.get(id, || {
             let writer = Arc::new(parse(schema)?.of_writer());
-            Ok(Arc::new(compile(&writer, reader.as_ref(), columns)?))
+            let compiled = compile(&writer, reader.as_ref(), columns)?;
+            let bytes = compiled.weight;
+            Ok((Arc::new(compiled), bytes))
         })?;
         (self.current, self.id) = (compiled, Some(id));
         Ok(())

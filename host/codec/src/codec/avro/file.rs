@@ -13,7 +13,7 @@ use super::cursor::Cursor;
 use super::decode::AvroReader;
 use super::parse::parse;
 use super::types::Types;
-use crate::codec::arrow_ipc::MAX_RECORD;
+use crate::codec::column::Allowance;
 use crate::codec::column::Struct;
 use crate::codec::framed::ReadWritten as _;
 use crate::codec::problem::{Outcome, Problem, code};
@@ -108,7 +108,7 @@ impl<'a> AvroFile<'a> {
     /// The next block's number of records, and its bytes as they are in the file.
     fn next_block(&mut self) -> Outcome<(u64, &'a [u8])> {
         let (types, mut open) = (nothing(), Vec::new());
-        let mut cursor = Cursor::new(self.rest, &types, &mut open, MAX_RECORD);
+        let mut cursor = Cursor::new(self.rest, &types, &mut open, Allowance::of_record());
         let count = cursor.long()?;
         let Ok(count) = u64::try_from(count) else {
             return Err(Problem::new(
@@ -186,7 +186,7 @@ struct Header<'a> {
 
 fn header(bytes: &[u8]) -> Outcome<Header<'_>> {
     let (types, mut open) = (nothing(), Vec::new());
-    let mut cursor = Cursor::new(bytes, &types, &mut open, MAX_RECORD);
+    let mut cursor = Cursor::new(bytes, &types, &mut open, Allowance::of_record());
     let (mut schema, mut codec) = (None, &b"null"[..]);
     // A key and a value take a byte each.
     cursor.items(2, 0, |cursor, _| {

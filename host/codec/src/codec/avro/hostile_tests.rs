@@ -92,18 +92,17 @@ fn branches_and_symbols_that_take_a_byte_are_bounded() {
 fn what_a_run_becomes_is_bounded_and_the_next_run_begins_anew() {
     let schema = list_of(json!(["null", wide()]));
     let columns = columns(&schema).unwrap();
-    let mut reader = AvroReader::new(&schema, &columns).unwrap();
-    reader.max_run = 4 << 20;
+    let reader = AvroReader::new(&schema, &columns).unwrap();
     let mut rows = Rows::new(Arc::clone(&columns), reader).unwrap();
+    rows.limit_runs(4 << 20);
     // Each becomes some 240 kB.
-    let value = items(268);
-    for _ in 0..2 {
-        let decoded = rows.decode(&records(&vec![&value.0[..]; 20]));
-        assert_eq!((decoded.rows.num_rows(), decoded.errors.len()), (17, 3));
-        assert_eq!(
-            decoded.errors[0].message,
-            "v: at byte 2: with those before it, it becomes more than 1 GiB of columns: read fewer records at once"
-        );
+    let (value, too_much) = (items(268), items(10_000));
+    for (values, taken) in
+        [(vec![&value.0[..]; 20], 17), (vec![&value.0; 3], 3), (vec![&too_much.0, &value.0], 1)]
+    {
+        let decoded = rows.decode(&records(&values));
+        assert_eq!((decoded.taken, decoded.rows.num_rows() + decoded.errors.len()), (taken, taken));
+        assert_eq!(decoded.errors.len(), usize::from(taken == 1), "what is too much in a run of its own");
     }
 }
 

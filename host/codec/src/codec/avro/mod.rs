@@ -69,7 +69,6 @@ mod value;
 mod write;
 #[cfg(test)]
 mod write_tests;
-mod writers;
 
 pub use canonical::{fingerprint, single_object};
 pub use columns::columns;

@@ -140,7 +140,6 @@ impl Cursor<'_, '_> {
             types: &default.types,
             open: self.open,
             allowance: self.allowance,
-            limit: self.limit,
         };
         read(&mut inner)?;
         self.allowance = inner.allowance;

@@ -6,10 +6,12 @@ use std::fmt::{self, Write as _};
 
 use serde_json::Value;
 
+use crate::codec::problem::shortened;
+
 /// Reasons given, at most.
 const SHOWN_MAX: usize = 50;
-/// Bytes of a reason, and of its path, at most.
-const TEXT_MAX: usize = 1024;
+/// Bytes of a reason's path, at most.
+const PATH_MAX: usize = 1024;
 /// Bytes of a name in a text, at most.
 const NAME_SHOWN: usize = 100;
 
@@ -25,7 +27,7 @@ pub(super) struct Reasons {
 impl Reasons {
     /// What is wrong with a field, as it is called where this is said.
     pub(super) fn within(mut self, field: &str) -> Reasons {
-        for (path, _) in self.shown.iter_mut().filter(|(path, _)| path.len() < TEXT_MAX) {
+        for (path, _) in self.shown.iter_mut().filter(|(path, _)| path.len() < PATH_MAX) {
             let dot = if path.is_empty() || path.starts_with(['[', '{']) { "" } else { "." };
             path.insert_str(0, dot);
             path.insert_str(0, &clip(field));
@@ -70,12 +72,8 @@ pub(super) fn clip_json(json: &Value) -> String {
 }
 
 impl From<String> for Reasons {
-    fn from(mut what: String) -> Reasons {
-        if what.len() > TEXT_MAX {
-            what.truncate(what.floor_char_boundary(TEXT_MAX));
-            what.push('…');
-        }
-        Reasons { shown: vec![(String::new(), what)], more: 0 }
+    fn from(what: String) -> Reasons {
+        Reasons { shown: vec![(String::new(), shortened(what))], more: 0 }
     }
 }
 

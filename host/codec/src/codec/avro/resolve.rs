@@ -16,7 +16,7 @@ use super::plan::{Compiled, Default, Items, Plan, Step};
 use super::reasons::{Reasons, clip};
 use super::sizes::Size;
 use super::types::{Enum, Id, Kind, Record, Type, Types};
-use crate::codec::arrow_ipc::size_of_null;
+use crate::codec::column::size_of_null;
 
 /// The plan of a writer's schema into these columns, by the rules of the reader's schema. Without one the columns
 /// are all that counts: fields are found by the names of the columns, and whatever fits a column goes into it.

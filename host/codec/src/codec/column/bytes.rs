@@ -11,7 +11,7 @@ use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::DataType;
 
 use super::room::fitted;
-use crate::codec::arrow_ipc::size_of_null;
+use super::size_of_null;
 use crate::codec::problem::{Outcome, Problem, code};
 
 /// Bytes of room beyond what the last batch took, at most.

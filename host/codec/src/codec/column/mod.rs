@@ -9,17 +9,19 @@ mod names;
 mod nested;
 mod primitive;
 mod room;
+mod size;
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, BooleanBufferBuilder, NullArray, NullBufferBuilder};
 use arrow::datatypes::{DataType, Field, TimeUnit, i256};
 
-pub(crate) use allowance::Allowance;
+pub(crate) use allowance::{Allowance, MAX_RECORD, MAX_RUN, Run, Spent};
 pub(crate) use bytes::{Bytes, FixedBytes, full, not_utf8};
 pub(crate) use names::{Names, START};
 pub(crate) use nested::{FixedList, List, Map, Struct};
 pub(crate) use primitive::Primitive;
+pub(crate) use size::{ARRAY, arrays_of, size_of_null, size_of_values};
 
 /// Columns nested deeper than this are refused: decoding and dropping them recurse.
 pub(crate) const MAX_SCHEMA_DEPTH: usize = 64;

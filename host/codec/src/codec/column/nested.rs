@@ -12,8 +12,7 @@ use arrow::datatypes::{DataType, FieldRef, Fields};
 
 use super::bytes::Full;
 use super::room::fitted;
-use super::{Allowance, Column, Names, type_name};
-use crate::codec::arrow_ipc::{MAX_RUN, size_of_null};
+use super::{Allowance, Column, MAX_RUN, Names, Run, size_of_null, type_name};
 use crate::codec::problem::{Outcome, Problem, code};
 
 /// One column of an object (or of the record itself).
@@ -54,8 +53,8 @@ pub(crate) struct Struct {
     nulls: NullBufferBuilder,
     /// As [`Column::null_size`].
     null_size: usize,
-    /// What the records of a run may still take of their [`Allowance`], where this is the record itself.
-    left_of_run: usize,
+    /// Of the records, where this is the record itself.
+    run: Run,
 }
 
 impl Struct {
@@ -75,19 +74,25 @@ impl Struct {
         let names = Names::new(schema.iter().map(|field| field.name().as_str()))?;
         let nulls = NullBufferBuilder::new(0);
         let schema = schema.clone();
-        Ok(Struct { names, fields, schema, begun: 0, len: 0, nulls, null_size: 0, left_of_run: MAX_RUN })
+        Ok(Struct { names, fields, schema, begun: 0, len: 0, nulls, null_size: 0, run: Run::new(MAX_RUN) })
     }
 
     /// What the next record may take.
     #[inline]
     pub(crate) fn allowance(&self) -> Allowance {
-        Allowance::of_record(self.left_of_run)
+        self.run.allowance()
     }
 
-    /// What a record took is no longer there for the records after it, also where it was refused: it took the time.
+    /// A record took so much.
     #[inline]
     pub(crate) fn took(&mut self, allowance: &Allowance) {
-        self.left_of_run -= allowance.taken();
+        self.run.took(allowance);
+    }
+
+    /// Runs of records end where these took so many bytes.
+    #[cfg(test)]
+    pub(crate) fn limit_runs(&mut self, bytes: usize) {
+        self.run = Run::new(bytes);
     }
 
     pub(super) fn null_size(&self) -> usize {
@@ -116,7 +121,7 @@ impl Struct {
     pub(crate) fn fill_missing(&mut self, begun: u64, allowance: &mut Allowance) -> Outcome<()> {
         if self.null_size > 0 {
             let missing = self.fields.iter().filter(|field| field.seen != begun);
-            allowance.take(missing.map(|field| field.null_size as usize).sum())?;
+            allowance.take_for_null(missing.map(|field| field.null_size as usize).sum())?;
         }
         for (field, schema) in self.fields.iter_mut().zip(&self.schema) {
             if field.seen == begun {
@@ -169,7 +174,7 @@ impl Struct {
     /// The columns and the number of values, for a record's top level.
     pub(crate) fn finish_columns(&mut self) -> (Vec<ArrayRef>, usize) {
         self.nulls.finish();
-        self.left_of_run = MAX_RUN;
+        self.run.begin();
         let len = std::mem::take(&mut self.len);
         (self.fields.iter_mut().map(|field| field.column.finish()).collect(), len)
     }

@@ -112,7 +112,7 @@ impl Filler<'_> {
         }
         let size = column.null_size();
         if size > 0 {
-            self.allowance.take(size)?;
+            self.allowance.take_for_null(size)?;
         }
         column.push_null();
         Ok(())

@@ -1,6 +1,5 @@
 //! Values that are what their schema says, into columns. Knows nothing of how columns follow from a schema.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -10,11 +9,12 @@ use super::validate::Validator;
 use crate::codec::column::Struct;
 use crate::codec::framed::ReadWritten;
 use crate::codec::json::JsonReader;
-use crate::codec::problem::{Outcome, Problem, code, shorten};
+use crate::codec::problem::{Outcome, Problem, code, shortened};
 use crate::codec::registered::RegisteredSchema;
 use crate::codec::rows::ReadRecord;
+use crate::codec::writers::Writers;
 
-/// Schemas of writers that are kept, at most.
+/// Schemas of writers that are kept, at most; how large each may be is bounded where it is compiled.
 const WRITERS_MAX: usize = 64;
 
 /// Checks JSON objects against a schema and reads them.
@@ -25,7 +25,7 @@ pub struct JsonSchemaReader {
     current: Arc<Validator>,
     /// The writer that it is of; `None` for the schema that the reader was made with.
     id: Option<u64>,
-    writers: HashMap<u64, Result<Arc<Validator>, String>>,
+    writers: Writers<Arc<Validator>>,
 }
 
 impl JsonSchemaReader {
@@ -35,7 +35,8 @@ impl JsonSchemaReader {
     pub fn new(schema: &RegisteredSchema, columns: &SchemaRef) -> Result<JsonSchemaReader, String> {
         let json = JsonReader::new(columns)?;
         let current = Arc::new(Validator::new(schema)?);
-        Ok(JsonSchemaReader { json, tape: Tape::default(), current, id: None, writers: HashMap::new() })
+        let writers = Writers::new(WRITERS_MAX, usize::MAX);
+        Ok(JsonSchemaReader { json, tape: Tape::default(), current, id: None, writers })
     }
 }
 
@@ -45,18 +46,12 @@ impl ReadWritten for JsonSchemaReader {
         if self.id == Some(id) {
             return Ok(());
         }
-        if self.writers.len() >= WRITERS_MAX && !self.writers.contains_key(&id) {
-            self.writers.clear();
-        }
-        let validator = self.writers.entry(id).or_insert_with(|| {
+        let validator = self.writers.get(id, || match Validator::new(schema) {
+            Ok(validator) => Ok((Arc::new(validator), schema.text.len())),
             // Why is copied each time that records come to this schema, and may quote much of it.
-            Validator::new(schema).map(Arc::new).map_err(|mut why| {
-                shorten(&mut why);
-                why
-            })
-        });
-        let validator = validator.as_ref().map_err(String::clone)?;
-        (self.current, self.id) = (Arc::clone(validator), Some(id));
+            Err(why) => Err(shortened(why)),
+        })?;
+        (self.current, self.id) = (validator, Some(id));
         Ok(())
     }
 }

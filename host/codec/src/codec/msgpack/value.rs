@@ -69,7 +69,7 @@ impl Cursor<'_, '_> {
         }
         let size = column.null_size();
         if size > 0 {
-            self.allowance.take(size)?;
+            self.allowance.take_for_null(size)?;
         }
         column.push_null();
         Ok(())

@@ -11,8 +11,8 @@ use super::json_text::JsonText;
 use super::kind::{Number, WellKnown, enum_values, field_names, kind_name};
 use super::plan::{Absent, Cost, Kind, Message, Names, Oneof, Shape, Slot, Target, Targets};
 use super::time::Time;
-use crate::codec::arrow_ipc::{arrays_of, size_of_null};
 use crate::codec::column::{MAX_SCHEMA_DEPTH, is_json, type_name};
+use crate::codec::column::{arrays_of, size_of_null};
 
 /// Most members of oneofs in one plan, each as often as columns are made of its message.
 const MAX_MEMBERS: usize = 1 << 20;

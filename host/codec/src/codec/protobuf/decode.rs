@@ -8,14 +8,12 @@ use arrow::datatypes::SchemaRef;
 use super::Descriptor;
 use super::frame::Frame;
 use super::plan::Message;
-use super::read::FREE;
 use super::wire::Wire;
-use crate::codec::arrow_ipc::MAX_RUN;
 use crate::codec::column::Struct;
 use crate::codec::framed::ReadWritten;
 use crate::codec::problem::Outcome;
 use crate::codec::registered::RegisteredSchema;
-use crate::codec::rows::{MAX_RECORD_BYTES, ReadRecord};
+use crate::codec::rows::ReadRecord;
 use crate::codec::wire::Framed;
 
 /// Bytes of the schemas and plans of writers that are kept, as they are counted; in memory they are many times as many.
@@ -40,10 +38,6 @@ pub struct ProtobufReader {
     pub(super) max_kept: usize,
     /// The one in use; none: the reader's own schema.
     current: Option<(u64, Box<Writer>)>,
-    /// What the records of this run may still stand for beyond their own bytes, in bytes.
-    left: usize,
-    /// As much for all of them.
-    pub(super) max_run: usize,
 }
 
 /// A schema that messages were written with.
@@ -68,8 +62,6 @@ impl ProtobufReader {
             bytes: 0,
             max_kept: MAX_KEPT,
             current: None,
-            left: MAX_RUN,
-            max_run: MAX_RUN,
         })
     }
 
@@ -143,17 +135,9 @@ impl ReadRecord for ProtobufReader {
             Some((_, writer)) => &mut writer.message,
             None => &mut self.own,
         };
-        if columns.len() == 0 {
-            self.left = self.max_run;
-        }
-        let most = self.left.min(MAX_RECORD_BYTES);
-        let allowance = Cell::new(most);
-        let mut wire = Wire::new(value, &allowance);
-        wire.spend(message.cost.defaults.saturating_sub(FREE * value.len()))?;
-        columns.begin();
-        message.read(columns, &mut wire, 0)?;
-        message.finish(columns)?;
-        self.left -= most - allowance.get();
-        Ok(())
+        let allowance = Cell::new(columns.allowance());
+        let outcome = message.record(columns, Wire::new(value, &allowance));
+        columns.took(&allowance.get());
+        outcome
     }
 }

@@ -25,10 +25,10 @@ fn items_with_nothing_in_them_stand_for_all_of_their_columns() {
     ));
     let item = l(1, &[b""]);
     for entry in [l(2, &[b""]), item.clone(), l(1, &[&l(200, &[b""])])] {
-        let decoded = decode(&schema, &[entry.repeat(1_000), entry.repeat(100_000), entry]);
+        let decoded = decode(&schema, &[entry.repeat(1_000), entry.repeat(400_000), entry]);
         assert_eq!(decoded.rows.num_rows(), 2);
         let said = errors(&decoded.errors);
-        assert!(said.starts_with("1 too-large: ") && said.contains("16 MiB in one record"), "{said}");
+        assert!(said.starts_with("1 too-large: ") && said.contains("64 MiB: split the record"), "{said}");
     }
     // What the record has itself is not counted.
     let full: Vec<u8> = l(1, &[&(1..=100).flat_map(|n| v(n, i64::MAX)).collect::<Vec<u8>>()]);
@@ -53,16 +53,16 @@ fn long_defaults_are_counted_wherever_they_are() {
         "y".repeat(100_000),
     );
     let schema = proto(&text);
-    let within = decode(&schema, &[l(2, &[b""]).repeat(100), l(2, &[b""]).repeat(200)]);
-    assert!(errors(&within.errors).starts_with("1 too-large: in[164]: "), "{}", errors(&within.errors));
+    let within = decode(&schema, &[l(2, &[b""]).repeat(500), l(2, &[b""]).repeat(800)]);
+    assert!(errors(&within.errors).starts_with("1 too-large: in[668]: "), "{}", errors(&within.errors));
     // And together, in those that are read together.
     let columns = derive(&schema);
-    let mut reader = ProtobufReader::new(&schema, &columns).unwrap();
-    reader.max_run = 3 << 20;
+    let reader = ProtobufReader::new(&schema, &columns).unwrap();
     let mut rows = Rows::new(Arc::clone(&columns), reader).unwrap();
-    for _ in 0..2 {
-        let decoded = rows.decode(&records(&[b""; 12]));
-        assert_eq!((decoded.rows.num_rows(), decoded.errors.len()), (10, 2));
+    rows.limit_runs(3 << 20);
+    for (values, taken) in [(12, 10), (2, 2)] {
+        let decoded = rows.decode(&records(&vec![b""; values]));
+        assert_eq!((decoded.taken, decoded.rows.num_rows(), decoded.errors.len()), (taken, taken, 0));
     }
 }
 
@@ -71,12 +71,12 @@ fn numbers_that_stand_for_long_names_are_counted() {
     let name = "LONG".repeat(100);
     let schema = with_fields(&format!("enum E {{ {name} = 0; }} repeated E all = 1; E one = 2;"));
     let packed = |count: usize| l(1, &[&vec![0; count]]);
-    let again = v(2, 0).repeat(100_000);
-    let decoded = decode(&schema, &[packed(10_000), packed(100_000), again]);
+    let again = v(2, 0).repeat(400_000);
+    let decoded = decode(&schema, &[packed(10_000), packed(400_000), again]);
     assert_eq!(decoded.rows.num_rows(), 1);
     insta::assert_snapshot!(errors(&decoded.errors), @r"
-    1 too-large: all[42799]: at byte 42804: messages with little in them, defaults and names of enums stand for more than 16 MiB in one record, or 1 GiB in those that are read together: split it, or read fewer at once
-    2 too-large: one: at byte 85600: messages with little in them, defaults and names of enums stand for more than 16 MiB in one record, or 1 GiB in those that are read together: split it, or read fewer at once
+    1 too-large: all[171196]: at byte 171201: messages with little in them, defaults and names of enums stand for more than 64 MiB: split the record
+    2 too-large: one: at byte 342394: messages with little in them, defaults and names of enums stand for more than 64 MiB: split the record
     ");
 }
 

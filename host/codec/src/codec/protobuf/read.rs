@@ -8,13 +8,22 @@ use std::cell::Cell;
 use super::plan::{Absent, Kind, Message, Oneof, Shape, Slot};
 use super::scalar;
 use super::wire::{Tag, Wire, WireType, other_wire_type};
-use crate::codec::column::{Column, FixedList, Map, Struct, full};
+use crate::codec::column::{Allowance, Column, FixedList, Map, Struct, full};
 use crate::codec::problem::{Outcome, Problem, code};
 
 /// For how many bytes each byte of a record stands free of charge, as it does in a list of numbers.
 pub(super) const FREE: usize = 8;
 
 impl Message {
+    /// Reads a record, which is one message.
+    #[inline]
+    pub(super) fn record(&mut self, into: &mut Struct, mut wire: Wire) -> Outcome<()> {
+        wire.spend(self.cost.defaults.saturating_sub(FREE * wire.rest().len()))?;
+        into.begin();
+        self.read(into, &mut wire, 0)?;
+        self.finish(into)
+    }
+
     /// Reads the fields of one occurrence, up to the end of the bytes or of `group` (0: none), into the value of
     /// `into` that was begun last.
     pub(super) fn read(&mut self, into: &mut Struct, wire: &mut Wire, group: u32) -> Outcome<()> {
@@ -128,7 +137,7 @@ fn fill(absent: &mut Absent, kind: &mut Kind, column: &mut Column) -> Outcome<()
         Absent::Default(default) => {
             let (kind, bytes) = &mut **default;
             // It was counted with the message that it is in.
-            let allowance = Cell::new(usize::MAX);
+            let allowance = Cell::new(Allowance::unbounded());
             kind.scalar(column, &mut Wire::new(bytes, &allowance))?;
         }
     }

@@ -13,6 +13,7 @@ use protox::file::{File, FileResolver, GoogleFileResolver};
 
 use super::lean::Budget;
 use super::text::{MAX_NAME, tidy};
+use crate::codec::problem::shortened;
 use crate::codec::registered::RegisteredSchema;
 
 /// Most files of one schema.
@@ -26,9 +27,6 @@ const MAX_PLACED: usize = 64 << 10;
 
 /// Most imports of all files, those that files import for others counted for each of these.
 const MAX_IMPORTS: usize = 20_000;
-
-/// Most bytes of the reason why a schema cannot be used.
-const MAX_REASON: usize = 1024;
 
 /// The file that declares options, which the compiler has its own assumptions about.
 const OPTIONS: &str = "google/protobuf/descriptor.proto";
@@ -56,10 +54,7 @@ pub(super) fn compile(schema: &RegisteredSchema) -> Result<FileDescriptor, Strin
         Err("the schema cannot be used: it is none that a compiler of Protobuf makes or takes".to_owned())
     });
     // It may quote a name or a string, however long that is.
-    compiled.map_err(|mut why| {
-        why.truncate(why.floor_char_boundary(MAX_REASON));
-        why
-    })
+    compiled.map_err(shortened)
 }
 
 fn compile_files(schema: &RegisteredSchema) -> Result<FileDescriptor, String> {

@@ -3,6 +3,7 @@
 
 use std::cell::Cell;
 
+use crate::codec::column::{Allowance, Spent};
 use crate::codec::problem::{Outcome, Problem, code};
 
 /// Deepest nesting of groups that are skipped.
@@ -54,12 +55,12 @@ pub(super) struct Wire<'a> {
     bytes: &'a [u8],
     at: usize,
     /// What the record may still stand for beyond its own bytes, in bytes.
-    allowance: &'a Cell<usize>,
+    allowance: &'a Cell<Allowance>,
 }
 
 impl<'a> Wire<'a> {
     /// The message that a record is.
-    pub(super) fn new(bytes: &'a [u8], allowance: &'a Cell<usize>) -> Wire<'a> {
+    pub(super) fn new(bytes: &'a [u8], allowance: &'a Cell<Allowance>) -> Wire<'a> {
         Wire { bytes, at: 0, allowance }
     }
 
@@ -71,13 +72,10 @@ impl<'a> Wire<'a> {
     /// What is read stands for so many bytes more than it has.
     #[inline]
     pub(super) fn spend(&self, bytes: usize) -> Outcome<()> {
-        match self.allowance.get().checked_sub(bytes) {
-            Some(left) => {
-                self.allowance.set(left);
-                Ok(())
-            }
-            None => Err(self.too_much()),
-        }
+        let mut allowance = self.allowance.get();
+        let outcome = allowance.take(bytes).map_err(|spent| self.too_much(spent));
+        self.allowance.set(allowance);
+        outcome
     }
 
     /// Bytes of the record that come before this place.
@@ -237,10 +235,9 @@ impl<'a> Wire<'a> {
     }
 
     #[cold]
-    fn too_much(&self) -> Box<Problem> {
-        let what = "messages with little in them, defaults and names of enums stand for more than 16 MiB in one record, \
-                    or 1 GiB in those that are read together: split it, or read fewer at once";
-        Problem::new(code::TOO_LARGE, format!("at byte {}: {what}", self.at))
+    fn too_much(&self, spent: Spent) -> Box<Problem> {
+        let what = "messages with little in them, defaults and names of enums stand for more than 64 MiB: split the record";
+        spent.problem(|| format!("at byte {}: {what}", self.at))
     }
 
     #[cold]
@@ -291,7 +288,7 @@ mod tests {
 
     /// All tags of a message, its values skipped.
     fn tags(bytes: &[u8]) -> Outcome<Vec<(u32, WireType)>> {
-        let allowance = Cell::new(0);
+        let allowance = Cell::new(Allowance::of_record());
         let mut wire = Wire::new(bytes, &allowance);
         let mut tags = Vec::new();
         while let Some(tag) = wire.tag(0)? {
@@ -303,7 +300,7 @@ mod tests {
 
     #[test]
     fn varints_of_every_length() {
-        let allowance = Cell::new(0);
+        let allowance = Cell::new(Allowance::of_record());
         for value in [0, 1, 127, 128, 150, 16_383, 16_384, u64::from(u32::MAX), u64::MAX >> 1, u64::MAX] {
             let mut bytes = Vec::new();
             prost::encoding::encode_varint(value, &mut bytes);

@@ -7,10 +7,10 @@ use arrow::array::{Array, AsArray, OffsetSizeTrait};
 use arrow::datatypes::DataType;
 
 /// About how many bytes an array takes beside its values.
-pub(super) const ARRAY: usize = 256;
+pub(crate) const ARRAY: usize = 256;
 
 /// The bytes of the values of a range, and one for each of them.
-pub(in crate::codec) fn size_of_values(array: &dyn Array, range: Range<usize>) -> usize {
+pub(crate) fn size_of_values(array: &dyn Array, range: Range<usize>) -> usize {
     // Lists may be empty and many, and their items of many columns.
     if range.is_empty() {
         return 0;
@@ -62,7 +62,7 @@ fn of_items<O: OffsetSizeTrait>(offsets: &[O], items: &dyn Array, range: Range<u
 }
 
 /// The bytes of a null, which may be many: what has a fixed size has it also where it is null.
-pub(in crate::codec) fn size_of_null(data_type: &DataType) -> usize {
+pub(crate) fn size_of_null(data_type: &DataType) -> usize {
     match data_type {
         DataType::FixedSizeBinary(width) => *width as usize + 1,
         DataType::FixedSizeList(item, size) => {
@@ -78,7 +78,7 @@ pub(in crate::codec) fn size_of_null(data_type: &DataType) -> usize {
 
 /// Of how many arrays a column of a type is made: each is seen to for each value that is picked, also where the value
 /// has nothing in it.
-pub(in crate::codec) fn arrays_of(data_type: &DataType) -> usize {
+pub(crate) fn arrays_of(data_type: &DataType) -> usize {
     match data_type {
         DataType::List(item)
         | DataType::LargeList(item)
