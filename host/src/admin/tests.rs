@@ -235,6 +235,7 @@ fn dead_letters(server: &Server) {
         replay("vera", b"{\"all\": true}").problem(),
         replay("dora", b"{\"id\": \"17\"}").problem(),
         replay("dora", b"{\"all\": true, \"ids\": [\"17\"]}").problem(),
+        replay("dora", b"{\"step\": \"tack\"}").problem(),
     ];
     insta::assert_snapshot!(lines.join("\n"), @r#"
     404 urn:sabot:not-found not found: there is no dead letter `17` of pipeline `ticks`
@@ -242,6 +243,7 @@ fn dead_letters(server: &Server) {
     403 urn:sabot:forbidden not with this role: this needs the role deployer; the token `vera` has the role viewer
     400 urn:sabot:bad-request the body is not what this call takes: unknown field `id`, expected one of `ids`, `step`, `code`, `all` at line 1 column 5
     400 urn:sabot:bad-request it is not clear which letters are meant: expected one of {"ids": ["17"]}, {"step": "score"}, {"code": "trap"} (or both of these) and {"all": true}
+    404 urn:sabot:not-found not found: `ticks` has no source, step or sink `tack`, and no dead letter of one; did you mean `tick`?
     "#);
     let skipped = replay("dora", b"{\"ids\": [\"17\"]}").json()["skipped"].clone();
     assert_eq!(skipped, json!([{ "id": "17", "reason": "there is no dead letter `17`" }]));

@@ -49,6 +49,9 @@ enum Command {
         id: String,
     },
     /// Run dead letters through the pipeline again, each from where it failed
+    #[command(
+        override_usage = "sabot dead-letter replay [OPTIONS] <PIPELINE> <ID>...|--all|--step <STEP>|--code <CODE>"
+    )]
     Replay(ReplayArgs),
 }
 

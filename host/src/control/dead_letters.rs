@@ -113,14 +113,19 @@ impl Host {
         let mut reader = reader.map_err(unreadable)?;
         let mut replay =
             Replay { handle: &handle, marks, chunk: Vec::new(), bytes: 0, done: Replayed::default() };
+        let mut met = false;
         let mut missing: BTreeSet<&str> = request.ids.iter().map(String::as_str).collect();
         while let Some(kept) = reader.next().map_err(unreadable)? {
             missing.remove(kept.id.as_str());
             if selection.takes(&kept) {
+                met = true;
                 replay.take(kept, &selection)?;
             }
         }
         replay.run()?;
+        if let (Some(step), false) = (&request.step, met) {
+            check_name(handle.job().spec(), step)?;
+        }
         for id in missing {
             replay.skip(id.to_owned(), format!("there is no dead letter `{id}`"));
         }
@@ -150,6 +155,24 @@ fn only_one<'a>(entry: &'a Entry, pipeline: &str) -> Answer<MutexGuard<'a, ()>> 
             Err(Refusal::new(RefusalKind::Conflict, "another replay is under way", reason))
         }
     }
+}
+
+/// Letters may be of a step that is there no more; a name that neither the pipeline nor a letter has is a mistake.
+fn check_name(pipeline: &spec::Pipeline, step: &str) -> Answer<()> {
+    let sources = pipeline.sources.iter().map(|source| source.name.as_str());
+    let steps = pipeline.steps.iter().map(|step| step.name.as_str());
+    let sinks = pipeline.sinks.iter().map(|sink| sink.name.as_str());
+    let names: Vec<&str> = sources.chain(steps).chain(sinks).collect();
+    if names.contains(&step) {
+        return Ok(());
+    }
+    let meant = spec::nearest(step, names).map(|name| format!("; did you mean `{name}`?"));
+    let reason = format!(
+        "`{}` has no source, step or sink `{step}`, and no dead letter of one{}",
+        pipeline.name,
+        meant.unwrap_or_default()
+    );
+    Err(Refusal::new(RefusalKind::NotFound, "not found", reason))
 }
 
 fn unreadable(error: ConnectorError) -> Refusal {

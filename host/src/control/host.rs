@@ -15,7 +15,7 @@ use crate::codec::registry::Registries;
 use crate::config::Config;
 use crate::connector::kafka::{Connections, EmbeddedBroker};
 use crate::operator::native::Functions;
-use crate::runtime::{Handle, OnGiveUp};
+use crate::runtime::{Handle, OnGiveUp, PipelineLog};
 use crate::supervise::RestartPolicy;
 use crate::wasm;
 
@@ -49,6 +49,8 @@ pub(super) struct Entry {
     pub place: Mutex<Place>,
     /// Held while dead letters of it are run again.
     pub replay: Mutex<()>,
+    /// What was said of it, and what its components said.
+    pub log: Arc<PipelineLog>,
     /// What the embedding program gave with it.
     functions: Mutex<Functions>,
 }
@@ -342,7 +344,7 @@ impl Host {
     /// The newest lines of a pipeline's log, oldest first.
     pub fn logs(&self, pipeline: &str, limit: usize) -> Answer<Vec<LogLine>> {
         let entry = self.known(pipeline)?;
-        Ok(entry.started().map(|handle| super::status::logs(&handle, limit)).unwrap_or_default())
+        Ok(super::status::logs(&entry.log, limit))
     }
 
     /// Whether everything that should run has been started.

@@ -60,6 +60,7 @@ impl Shared {
             })
             .collect();
         let resources = Resources {
+            log: Arc::clone(&self.entry(&record.name).log),
             connections: self.connections.clone(),
             registries: self.registries.clone(),
             folder: self.folder(&record.name),
@@ -136,26 +137,30 @@ impl Shared {
             return Err(vec![Reason::new(format!("step `{step}` runs no component"))]);
         };
         let reasons = |reasons: Vec<String>| reasons.into_iter().map(Reason::new).collect::<Vec<_>>();
-        Ok(self.bind(pinned, wasm, input).map_err(reasons)?)
+        Ok(self.bind(&record.name, step, pinned, wasm, input).map_err(reasons)?)
     }
 
     fn bind(
         &self,
+        pipeline: &str,
+        step: &str,
         pinned: &Pinned,
-        step: &spec::Wasm,
+        wasm: &spec::Wasm,
         input: &SchemaRef,
     ) -> Result<Arc<wasm::Bound>, Vec<String>> {
         let largest = self.config.limits.memory_bytes;
-        if step.limits.memory_bytes as u64 > largest {
-            let asked = step.limits.memory_bytes;
+        if wasm.limits.memory_bytes as u64 > largest {
+            let asked = wasm.limits.memory_bytes;
             return Err(vec![format!(
                 "limits.memory asks for {asked} bytes, the host allows {largest} (limits.memory_bytes)"
             )]);
         }
         let bytes = self.catalog.component_bytes(&pinned.digest).map_err(|e| vec![e.to_string()])?;
         let component = self.engine.compile(&bytes).map_err(|e| e.reasons)?;
-        let config: &Value = pinned.config.as_ref().unwrap_or(&step.config);
-        component.bind_step(input, config, &step.grant, &step.limits).map_err(|e| e.reasons)
+        let config: &Value = pinned.config.as_ref().unwrap_or(&wasm.config);
+        let (log, name) = (Arc::clone(&self.entry(pipeline).log), step.to_owned());
+        let said: wasm::LogSink = Arc::new(move |level, text| log.component(&name, level, text));
+        component.bind_step(input, config, &wasm.grant, &wasm.limits, said).map_err(|e| e.reasons)
     }
 }
 
@@ -175,7 +180,7 @@ impl Binder for Components<'_> {
         };
         let bound = self
             .shared
-            .bind(&pin.current, wasm, input)
+            .bind(&self.record.name, &step.name, &pin.current, wasm, input)
             .map_err(|reasons| reasons.into_iter().map(BindError::from).collect::<Vec<_>>())?;
         let ports = bound.output_ports().to_vec();
         self.versions.insert(step.name.clone(), (bound, wasm.probation));

@@ -1,13 +1,12 @@
 //! What a pipeline does, read off its record, its life and its counters at one moment.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use super::api::*;
 use super::host::{Place, Shared, ms};
 use super::schemas::columns;
 use crate::catalog::{GaveUp, PipelineRecord, Wanted};
-use crate::runtime::{Handle, State};
+use crate::runtime::{Handle, LogEntry, PipelineLog, State};
 use crate::spec::{self, SinkConnector, SourceConnector, StepKind};
 
 /// Stands before the time after which a failed pipeline starts by itself.
@@ -183,15 +182,13 @@ fn step_status(handle: &Handle, step: &spec::Step) -> StepStatus {
 }
 
 /// The newest lines of a pipeline's log, oldest first.
-pub(super) fn logs(handle: &Handle, limit: usize) -> Vec<LogLine> {
-    let lines = handle.job().log_lines();
-    let skip = lines.len().saturating_sub(limit);
-    let line = |(seq, at, message): (u64, SystemTime, String)| LogLine {
+pub(super) fn logs(log: &PipelineLog, limit: usize) -> Vec<LogLine> {
+    let line = |LogEntry { seq, at, level, step, message }| LogLine {
         seq,
         at_ms: ms(at),
-        level: "info".into(),
-        step: None,
+        level: level.to_owned(),
+        step,
         message,
     };
-    lines.into_iter().skip(skip).map(line).collect()
+    log.newest(limit).into_iter().map(line).collect()
 }

@@ -1,11 +1,11 @@
 //! From a job to tasks: the groups, and for each task its input, operators and writers. With `native` and
 //! `connectors` the only place in the runtime that knows which operators and connectors there are.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
 
@@ -13,6 +13,7 @@ use super::connectors::{self, NamedGroup};
 use super::dead_letters::DeadLetters;
 use super::input::{ChannelInput, SourceInput};
 use super::lanes::{Channels, Place, lanes, source_of};
+use super::log::PipelineLog;
 use super::metrics::PipelineMetrics;
 use super::native;
 use super::run::{COMMANDS_AT_ONCE, Made, Signals};
@@ -28,15 +29,14 @@ use crate::plan::{Fragment, Node, NodeKind, Plan, Port, Schemas, errors_schema};
 use crate::spec::{self, PORT_ERRORS, PORT_MAIN};
 use crate::time::BoundedOutOfOrder;
 
-/// Lines of a pipeline's log that are kept.
-const LOG_LINES: usize = 1000;
-
 /// What a job needs of its host.
 pub struct Resources {
     /// Brokers by name.
     pub connections: Connections,
     /// Schema registries by name.
     pub registries: Registries,
+    /// What is said of the pipeline.
+    pub log: Arc<PipelineLog>,
     /// Folder of this pipeline's own files: progress of local sources, dead letters.
     pub folder: PathBuf,
     /// Functions of the embedding program that its steps use.
@@ -51,15 +51,7 @@ pub struct Job {
     components: BTreeMap<String, Arc<StepControl>>,
     resources: Resources,
     metrics: Arc<PipelineMetrics>,
-    log: Mutex<Log>,
     tasks: AtomicUsize,
-}
-
-/// Lines with when they came, and how many came before the first.
-#[derive(Default)]
-struct Log {
-    gone: u64,
-    lines: VecDeque<(SystemTime, String)>,
 }
 
 /// What the tasks of one run share.
@@ -87,7 +79,6 @@ impl Job {
             components,
             resources,
             metrics: Arc::default(),
-            log: Mutex::default(),
             tasks: AtomicUsize::new(0),
         }
     }
@@ -134,22 +125,10 @@ impl Job {
         self.tasks.load(Relaxed)
     }
 
-    /// Adds a line to the pipeline's log; the oldest goes when it is full.
+    /// Adds a line to the pipeline's log.
     pub fn log(&self, line: String) {
         tracing::info!(pipeline = self.name(), "{line}");
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        if log.lines.len() == LOG_LINES {
-            log.lines.pop_front();
-            log.gone += 1;
-        }
-        log.lines.push_back((SystemTime::now(), line));
-    }
-
-    /// The pipeline's log, oldest first, each line with its number from 1.
-    pub fn log_lines(&self) -> Vec<(u64, SystemTime, String)> {
-        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        let numbers = log.gone + 1..;
-        numbers.zip(&log.lines).map(|(number, (at, line))| (number, *at, line.clone())).collect()
+        self.resources.log.host(line);
     }
 
     /// The groups that give the pipeline its partitions, with the names of their sources.

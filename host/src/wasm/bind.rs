@@ -15,7 +15,7 @@ use super::boundary::{Decoder, encode_schema, fits, plain_schema};
 use super::context::{Outbox, Phase};
 use super::instance::Instance;
 use super::limits::{CLOSE_TIMEOUT, MAX_COUNTERS};
-use super::log::LogRate;
+use super::log::{LogGate, LogSink};
 use super::manifest::Columns;
 use super::ports::{self, MAIN_PORT};
 use super::sandbox::{Allowance, Sandbox, bounded, refused};
@@ -53,18 +53,20 @@ pub(super) struct Binding {
     /// What leaves the step.
     pub(super) output_ports: Vec<(String, SchemaRef)>,
     counters: Mutex<BTreeMap<String, u64>>,
-    /// Of the log of all instances: a fresh one after each trap must not begin anew.
-    rate: Arc<LogRate>,
+    /// For the log of all instances: a fresh one after each trap must not begin anew.
+    gate: Arc<LogGate>,
 }
 
 impl Component {
-    /// As [`bind`](Self::bind), for a step of a pipeline: what no step can run is refused as well.
+    /// As [`bind`](Self::bind), for a step of a pipeline, which takes the lines that its instances log: what no step can
+    /// run is refused as well.
     pub fn bind_step(
         self: &Arc<Self>,
         input: &SchemaRef,
         config: &serde_json::Value,
         grant: &[String],
         limits: &WasmLimits,
+        log: LogSink,
     ) -> Result<Arc<Bound>, WasmError> {
         let no_step = match self.manifest().world {
             World::Filter | World::Map | World::FlatMap | World::Agent => None,
@@ -77,7 +79,7 @@ impl Component {
             return Err(WasmError::new(reason));
         }
         let mut reasons = self.unsupported();
-        match self.bind(input, config, grant, limits) {
+        match self.bind_logged(input, config, grant, limits, Some(log)) {
             Ok(bound) => WasmError::check(reasons).map(|()| bound),
             Err(error) => {
                 reasons.extend(error.reasons);
@@ -94,6 +96,17 @@ impl Component {
         config: &serde_json::Value,
         grant: &[String],
         limits: &WasmLimits,
+    ) -> Result<Arc<Bound>, WasmError> {
+        self.bind_logged(input, config, grant, limits, None)
+    }
+
+    fn bind_logged(
+        self: &Arc<Self>,
+        input: &SchemaRef,
+        config: &serde_json::Value,
+        grant: &[String],
+        limits: &WasmLimits,
+        log: Option<LogSink>,
     ) -> Result<Arc<Bound>, WasmError> {
         let mut reasons = self.ungranted(grant);
         let picked = self.pick(input).map_err(|wrong| reasons.extend(wrong)).ok();
@@ -117,7 +130,7 @@ impl Component {
             guest_ports: Vec::new(),
             output_ports: Vec::new(),
             counters: Mutex::default(),
-            rate: Arc::default(),
+            gate: Arc::new(LogGate::new(log)),
         };
         let (_, ports) = binding.start().map_err(|e| WasmError::new(e.with_logs()))?;
         binding.output_ports = ports::leaving(self.manifest(), input, &ports)
@@ -248,7 +261,7 @@ impl Binding {
             setup_limit: engine.setup_limit,
         };
         let mut guest =
-            Sandbox::new(engine, &self.component.pre, Arc::clone(&self.label), allowance, &self.rate)?;
+            Sandbox::new(engine, &self.component.pre, Arc::clone(&self.label), allowance, &self.gate)?;
         let asks = |capability: &str| {
             let has = |list: &[String]| list.iter().any(|one| one == capability);
             has(&self.component.manifest().capabilities) && has(&self.grant)

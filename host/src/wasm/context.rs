@@ -14,7 +14,7 @@ use super::limits::{
     MAX_COUNTERS, MAX_EMITS, MAX_INSTANCES, MAX_MEMORIES, MAX_NAME_BYTES, MAX_ROWS, MAX_TABLE_ELEMENTS,
     MAX_TABLES, cut,
 };
-use super::log::{LogRate, LogRing};
+use super::log::{LogGate, LogRing};
 use super::processor;
 use crate::operator::component::Recall;
 
@@ -206,7 +206,7 @@ impl Context {
         label: Arc<str>,
         memory_bytes: usize,
         ticks: Arc<AtomicU64>,
-        rate: Arc<LogRate>,
+        gate: Arc<LogGate>,
     ) -> Self {
         Context {
             label,
@@ -218,7 +218,7 @@ impl Context {
             recall: None,
             ticks,
             outbox: Some(Box::default()),
-            log: LogRing::new(rate),
+            log: LogRing::new(gate),
             counters: Vec::new(),
             clock: false,
             entropy: false,

@@ -1,5 +1,5 @@
-//! The last lines a guest logged, kept for the report of a trap, and passed on to the host's log at a bounded
-//! rate. Bounded in lines and bytes whatever the guest does.
+//! The last lines a guest logged, kept for the report of a trap, and passed on to the host's log and the pipeline's at a
+//! bounded rate. Bounded in lines and bytes whatever the guest does.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,20 +8,63 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use super::bindings::Level;
 use super::limits::{MAX_LOG_LINES, MAX_LOG_LINES_PER_SECOND, MAX_TEXT_BYTES, cut, on_one_line};
 
-/// How many lines go to the host's log, of all instances that share it.
-#[derive(Debug, Default)]
-pub(super) struct LogRate {
+/// Takes a line that a component of a pipeline logged: its level and text.
+pub type LogSink = Arc<dyn Fn(&'static str, &str) + Send + Sync>;
+
+/// Passes lines on, so many in a second of all instances that share it.
+#[derive(Default)]
+pub(super) struct LogGate {
     second: AtomicU64,
     passed: AtomicU32,
+    /// The pipeline's log, where there is one.
+    pipeline: Option<LogSink>,
 }
 
-impl LogRate {
+impl std::fmt::Debug for LogGate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LogGate").field("passed", &self.passed).finish_non_exhaustive()
+    }
+}
+
+impl LogGate {
+    /// To the host's log, and a pipeline's.
+    pub(super) fn new(pipeline: Option<LogSink>) -> LogGate {
+        LogGate { pipeline, ..LogGate::default() }
+    }
+
     /// Whether another line may go in this second. Two instances at once may begin a second twice: a line too many.
     fn allows(&self, second: u64) -> bool {
         if self.second.swap(second, Relaxed) != second {
             self.passed.store(0, Relaxed);
         }
         self.passed.fetch_add(1, Relaxed) < MAX_LOG_LINES_PER_SECOND
+    }
+
+    fn pass(&self, level: Level, text: &str, label: &str, second: u64) {
+        if !self.allows(second) {
+            return;
+        }
+        let name = match level {
+            Level::Debug => {
+                tracing::debug!(target: "guest", component = label, "{text}");
+                "debug"
+            }
+            Level::Info => {
+                tracing::info!(target: "guest", component = label, "{text}");
+                "info"
+            }
+            Level::Warn => {
+                tracing::warn!(target: "guest", component = label, "{text}");
+                "warn"
+            }
+            Level::Error => {
+                tracing::error!(target: "guest", component = label, "{text}");
+                "error"
+            }
+        };
+        if let Some(sink) = &self.pipeline {
+            sink(name, text);
+        }
     }
 }
 
@@ -30,20 +73,18 @@ impl LogRate {
 pub(super) struct LogRing {
     lines: VecDeque<(Level, String)>,
     dropped: u64,
-    rate: Arc<LogRate>,
+    gate: Arc<LogGate>,
 }
 
 impl LogRing {
-    pub(super) fn new(rate: Arc<LogRate>) -> Self {
-        LogRing { rate, ..LogRing::default() }
+    pub(super) fn new(gate: Arc<LogGate>) -> Self {
+        LogRing { gate, ..LogRing::default() }
     }
 
     /// Keeps a line. `second` is any clock that counts seconds; `label` names the component in the host's log.
     pub(super) fn push(&mut self, level: Level, text: &str, label: &str, second: u64) {
         let text = on_one_line(cut(text, MAX_TEXT_BYTES));
-        if self.rate.allows(second) {
-            pass_on(level, &text, label);
-        }
+        self.gate.pass(level, &text, label, second);
         if self.lines.len() == MAX_LOG_LINES {
             self.lines.pop_front();
             self.dropped += 1;
@@ -64,17 +105,10 @@ impl LogRing {
     }
 }
 
-fn pass_on(level: Level, text: &str, label: &str) {
-    match level {
-        Level::Debug => tracing::debug!(target: "guest", component = label, "{text}"),
-        Level::Info => tracing::info!(target: "guest", component = label, "{text}"),
-        Level::Warn => tracing::warn!(target: "guest", component = label, "{text}"),
-        Level::Error => tracing::error!(target: "guest", component = label, "{text}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use super::*;
 
     #[test]
@@ -93,12 +127,17 @@ mod tests {
 
     #[test]
     fn a_line_is_one_line_and_all_instances_share_a_rate() {
-        let rate = Arc::new(LogRate::default());
-        let mut ring = LogRing::new(Arc::clone(&rate));
-        ring.push(Level::Info, "x\n2026-11-29T00:00:00Z  INFO admin: \u{1b}[31mdone", "c", 0);
+        let passed: Arc<Mutex<Vec<String>>> = Arc::default();
+        let lines = Arc::clone(&passed);
+        let sink: LogSink =
+            Arc::new(move |level, text| lines.lock().unwrap().push(format!("{level} {text}")));
+        let gate = Arc::new(LogGate::new(Some(sink)));
+        let mut ring = LogRing::new(Arc::clone(&gate));
+        ring.push(Level::Error, "x\n2026-11-29T00:00:00Z  INFO admin: \u{1b}[31mdone", "c", 0);
         assert_eq!(ring.take(), ["x\\n2026-11-29T00:00:00Z  INFO admin: \\u{1b}[31mdone"]);
-        let allowed = (0..200).filter(|_| rate.allows(1)).count();
-        assert_eq!((allowed, rate.allows(2)), (MAX_LOG_LINES_PER_SECOND as usize, true));
+        assert_eq!(*passed.lock().unwrap(), ["error x\\n2026-11-29T00:00:00Z  INFO admin: \\u{1b}[31mdone"]);
+        let allowed = (0..200).filter(|_| gate.allows(1)).count();
+        assert_eq!((allowed, gate.allows(2)), (MAX_LOG_LINES_PER_SECOND as usize, true));
     }
 
     #[test]

@@ -39,5 +39,6 @@ pub use component::Component;
 pub use engine::{Engine, EngineOptions};
 pub use error::WasmError;
 pub use inspect::Inspection;
+pub use log::LogSink;
 pub use manifest::{ColumnDecl, Columns, Manifest, StateDecl, World};
 pub use run::{GroupedRun, Run, run_groups, run_once};

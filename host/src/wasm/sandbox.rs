@@ -13,7 +13,7 @@ use wasmtime::{Store, StoreContextMut, Trap, UpdateDeadline};
 use super::bindings::{OpError, RowError};
 use super::context::{Context, Phase, Stop};
 use super::engine::Inner;
-use super::log::LogRate;
+use super::log::LogGate;
 use crate::operator::{self, component::CallError};
 
 /// A guest and all that belongs to it.
@@ -42,10 +42,10 @@ impl Sandbox {
         pre: &InstancePre<Context>,
         label: Arc<str>,
         allowance: Allowance,
-        rate: &Arc<LogRate>,
+        gate: &Arc<LogGate>,
     ) -> Result<Self, CallError> {
         let context =
-            Context::new(label, allowance.memory_bytes, Arc::clone(&engine.ticks), Arc::clone(rate));
+            Context::new(label, allowance.memory_bytes, Arc::clone(&engine.ticks), Arc::clone(gate));
         let mut store = Store::new(&engine.wasm, context);
         store.limiter(|context| &mut context.limiter);
         store.set_hostcall_fuel(allowance.answer_bytes);

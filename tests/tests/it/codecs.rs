@@ -210,7 +210,7 @@ fn what_becomes_much_takes_nothing_from_its_neighbours() {
             "sinks": { "out": { "from": "much", "kafka": { "topic": to.name() }, "encode": { "codec": "json", "columns": ["id"] } } },
         }),
     );
-    wait_for_count(to, 24);
+    wait_for_count(&to, 24);
     let ids: Vec<String> =
         to.read_all().into_iter().map(|record| String::from_utf8(record.value.unwrap()).unwrap()).collect();
     let expected = (0..30).filter(|id| id % 5 != 3).map(|id| format!("{{\"id\":{id}}}"));

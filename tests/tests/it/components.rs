@@ -261,7 +261,7 @@ fn worlds_that_no_step_runs_are_bound_and_refused_as_a_step() {
         assert!(wrong.starts_with("bind refuses the configuration"), "{wrong}");
     }
     let step = |component: &Arc<Component>, rows: &RecordBatch| {
-        refusals(component.bind_step(&rows.schema(), &json!({}), &[], &LIMITS))
+        refusals(component.bind_step(&rows.schema(), &json!({}), &[], &LIMITS, Arc::new(|_, _| {})))
     };
     insta::assert_snapshot!(
         step(&initials, &names), @"a scalar component is for SQL expressions, which call none in this release: as a step, write it as a map"

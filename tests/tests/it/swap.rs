@@ -92,6 +92,14 @@ fn refused_or_rolled_back(http: &sabot_tests::http::Http, name: &str, step: &str
         }
         assert_eq!(running(http), before, "after {reference}");
     }
+    // What it said at its end is in the pipeline's log, beside what the host says of it.
+    let logs = http.get(&format!("/v1/pipelines/{name}/logs")).expect(200).json();
+    let lines = logs["lines"].as_array().unwrap();
+    let said = |line: &Value, text: &str| line["message"].as_str().is_some_and(|m| m.contains(text));
+    let panicked =
+        |line: &&Value| line["step"] == "score" && line["level"] == "error" && said(line, "panicked at");
+    assert!(lines.iter().any(|line| panicked(&line)), "{logs:#}");
+    assert!(lines.iter().any(|line| line["step"].is_null() && said(line, "rolled back")), "{logs:#}");
 }
 
 #[test]

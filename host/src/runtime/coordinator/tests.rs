@@ -33,6 +33,7 @@ fn job(text: &str, folder: &std::path::Path) -> Arc<Job> {
     let resources = Resources {
         connections: Connections::new(&connections, 64 << 20, None).unwrap(),
         registries: Registries::default(),
+        log: Arc::default(),
         folder: folder.to_owned(),
         functions: Functions::new(),
     };

@@ -169,8 +169,9 @@ fn wrong_magic(place: &str, bytes: &[u8]) -> Box<Problem> {
         [b'O', b'b', b'j', 0x01, ..] => "it is probably an Avro file",
         _ => "it was probably not written with a schema registry",
     };
-    let what =
-        format!("{place} begins with {first:#04x}, not with the magic byte 0: {guess}; remove `registry`");
+    let what = format!(
+        "{place} begins with {first:#04x}, not with the magic byte 0 or 1: {guess}; remove `registry`"
+    );
     Problem::new(code::WRONG_MAGIC, what)
 }
 

@@ -50,11 +50,11 @@ fn the_header_of_the_record_counts_before_the_value() {
     let framed = frame(&raw, 0, Part::Value, b"{}").unwrap();
     assert_eq!((framed.id, framed.body()), (SchemaId::Guid(*b"0123456789abcdef"), b"{}".as_slice()));
     // The header of the other half is none.
-    insta::assert_snapshot!(error(frame(&raw, 0, Part::Key, b"{}")), @"wrong-magic: the key begins with 0x7b, not with the magic byte 0: it is probably plain JSON; remove `registry`");
+    insta::assert_snapshot!(error(frame(&raw, 0, Part::Key, b"{}")), @"wrong-magic: the key begins with 0x7b, not with the magic byte 0 or 1: it is probably plain JSON; remove `registry`");
     let raw = record(None, &[]);
     assert_eq!(frame(&raw, 0, Part::Value, &naming(SchemaId::Id(7))).unwrap().id, SchemaId::Id(7));
     let raw = record(Some(("__value_schema_id", b"\x02")), &[]);
-    insta::assert_snapshot!(error(frame(&raw, 0, Part::Value, &naming(SchemaId::Id(7)))), @"wrong-magic: __value_schema_id begins with 0x02, not with the magic byte 0: it was probably not written with a schema registry; remove `registry`");
+    insta::assert_snapshot!(error(frame(&raw, 0, Part::Value, &naming(SchemaId::Id(7)))), @"wrong-magic: __value_schema_id begins with 0x02, not with the magic byte 0 or 1: it was probably not written with a schema registry; remove `registry`");
 }
 
 #[test]
@@ -87,10 +87,10 @@ fn what_is_no_header_is_said() {
     truncated: the value is empty: expected the magic byte 0 and a schema id of 4 bytes
     truncated: the value ends after 3 bytes: expected a magic byte and a schema id of 4 bytes
     truncated: the value ends after 3 bytes: expected a magic byte and a schema GUID of 16 bytes
-    wrong-magic: the value begins with 0x5b, not with the magic byte 0: it is probably plain JSON; remove `registry`
-    wrong-magic: the value begins with 0xc3, not with the magic byte 0: it is probably a single Avro object with the fingerprint of its schema; remove `registry`
-    wrong-magic: the value begins with 0x4f, not with the magic byte 0: it is probably an Avro file; remove `registry`
-    wrong-magic: the value begins with 0x05, not with the magic byte 0: it was probably not written with a schema registry; remove `registry`
+    wrong-magic: the value begins with 0x5b, not with the magic byte 0 or 1: it is probably plain JSON; remove `registry`
+    wrong-magic: the value begins with 0xc3, not with the magic byte 0 or 1: it is probably a single Avro object with the fingerprint of its schema; remove `registry`
+    wrong-magic: the value begins with 0x4f, not with the magic byte 0 or 1: it is probably an Avro file; remove `registry`
+    wrong-magic: the value begins with 0x05, not with the magic byte 0 or 1: it was probably not written with a schema registry; remove `registry`
     truncated: the record ends within Protobuf's message indexes, which follow the schema id
     truncated: the record ends within Protobuf's message indexes, which follow the schema id
     out-of-range: Protobuf's message indexes: expected an index, found -1
