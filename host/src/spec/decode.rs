@@ -15,10 +15,11 @@ use super::tree::{Scalar, Value};
 use super::{read, types};
 use crate::codec::registry::Strategy;
 use crate::codec::wire::Part;
-use crate::codec::{Codec, Meta, RegisteredSchema, SchemaKind};
+use crate::codec::{Codec, Meta, RegisteredSchema, SchemaKind, Tombstone};
 
 /// Schemas that a definition refers to.
 const MAX_IMPORTS: usize = 100;
+const TOMBSTONES: [(&str, Tombstone); 2] = [("row", Tombstone::Row), ("refuse", Tombstone::Refuse)];
 const SUBJECT: &str = "a registry of the host's config, or { name: …, subject: …, version: … }";
 
 /// How the bytes of a source become rows.
@@ -33,12 +34,16 @@ pub(super) fn decode(field: &Field<'_>, findings: &mut Findings) -> Option<Decod
         None => Some(Vec::new()),
         Some(field) => include(&field, findings),
     };
+    let tombstone = match table.get("tombstone") {
+        None => Some(Tombstone::default()),
+        Some(field) => read::choice(&field, &TOMBSTONES, &[], findings),
+    };
     table.close(findings);
-    let (value, key, mut include) = (value?, key?, include?);
+    let (value, key, mut include, tombstone) = (value?, key?, include?, tombstone?);
     if key.is_some() && !include.contains(&Meta::Key) {
         include.insert(0, Meta::Key);
     }
-    Some(Decode { value, key, include })
+    Some(Decode { value, key, include, tombstone })
 }
 
 fn key(field: &Field<'_>, findings: &mut Findings) -> Option<ValueFormat> {

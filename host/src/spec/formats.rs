@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::model::{Pipeline, SourceConnector};
 use crate::codec::wire::{Part, SchemaId};
-use crate::codec::{self, Codec, Meta, RegisteredSchema};
+use crate::codec::{self, Codec, Meta, RegisteredSchema, Tombstone};
 
 /// How a source's bytes become rows.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +19,8 @@ pub struct Decode {
     pub key: Option<ValueFormat>,
     /// Further columns: what is beside the value of a record.
     pub include: Vec<Meta>,
+    /// What a record without a value is.
+    pub tombstone: Tombstone,
 }
 
 /// A codec, and where its columns come from.
@@ -186,6 +188,7 @@ impl ValueFormat {
             framing: self.framing(),
             key: None,
             include: Vec::new(),
+            tombstone: Tombstone::default(),
         }
     }
 
@@ -202,23 +205,25 @@ impl Decode {
     /// The codec alone, into these columns.
     pub fn plain(codec: Codec, columns: SchemaRef) -> Decode {
         let value = ValueFormat { codec, columns: Columns::Given(columns) };
-        Decode { value, key: None, include: Vec::new() }
+        Decode { value, key: None, include: Vec::new(), tombstone: Tombstone::default() }
     }
 
     /// As the codecs take it, once values (and keys, where they have a codec) are settled.
     pub fn to_codec(&self, value: &Settled, key: Option<&Settled>) -> codec::Decode {
         let key = self.key.as_ref().zip(key).map(|(format, settled)| Box::new(format.to_codec(settled)));
-        codec::Decode { key, include: self.include.clone(), ..self.value.to_codec(value) }
+        let (include, tombstone) = (self.include.clone(), self.tombstone);
+        codec::Decode { key, include, tombstone, ..self.value.to_codec(value) }
     }
 }
 
 /// All columns of a source: those of its values, then `$key` and what else is included.
 pub fn all_columns(decode: &codec::Decode) -> SchemaRef {
     let more = decode.include.iter().map(|meta| Arc::new(meta.field(decode.key.as_deref())));
+    let columns = decode.columns();
     if decode.include.is_empty() {
-        return Arc::clone(&decode.schema);
+        return columns;
     }
-    Arc::new(Schema::new(decode.schema.fields().iter().cloned().chain(more).collect::<Vec<_>>()))
+    Arc::new(Schema::new(columns.fields().iter().cloned().chain(more).collect::<Vec<_>>()))
 }
 
 impl Pipeline {

@@ -41,7 +41,7 @@ pub struct Decoder {
 struct PartDecoder {
     codec: Decoding,
     framed: Option<Framed>,
-    /// One column of text or bytes, not an object of columns.
+    /// One value, not an object of columns.
     single: bool,
 }
 
@@ -57,42 +57,45 @@ enum Decoding {
 
 impl PartDecoder {
     fn new(settings: &Decode, part: Part, registries: &Registries) -> Result<PartDecoder, String> {
-        let schema = SchemaRef::clone(&settings.schema);
+        let (schema, tombstone) = (SchemaRef::clone(&settings.schema), settings.tombstone);
         let codec = match settings.codec {
             Codec::Json => {
                 let reader = json::JsonReader::new(&schema)?;
-                Decoding::Json(Rows::new(schema, reader)?)
+                Decoding::Json(Rows::new(schema, reader)?.with_tombstone(tombstone))
             }
             Codec::JsonSchema => {
                 let reader = json_schema::JsonSchemaReader::new(own_schema(settings)?, &schema)?;
-                Decoding::JsonSchema(Rows::new(schema, reader)?)
+                Decoding::JsonSchema(Rows::new(schema, reader)?.with_tombstone(tombstone))
             }
             Codec::MessagePack => {
-                Decoding::MessagePack(Rows::new(schema, msgpack::MsgpackReader::default())?)
+                let rows = Rows::new(schema, msgpack::MsgpackReader::default())?;
+                Decoding::MessagePack(rows.with_tombstone(tombstone))
             }
             Codec::Avro => {
                 let reader = match &settings.reader {
                     Some(reader) => avro::AvroReader::new(reader, &schema)?,
                     None => avro::AvroReader::of_columns(&schema)?,
                 };
-                Decoding::Avro(Rows::new(schema, reader)?)
+                Decoding::Avro(Rows::new(schema, reader)?.with_tombstone(tombstone))
             }
             Codec::Protobuf => {
                 let reader = protobuf::ProtobufReader::new(own_schema(settings)?, &schema)?;
-                Decoding::Protobuf(Rows::new(schema, reader)?)
+                Decoding::Protobuf(Rows::new(schema, reader)?.with_tombstone(tombstone))
             }
             codec @ (Codec::String | Codec::Bytes) => {
                 let reader = text::TextReader::new(codec, &schema)?;
-                Decoding::Text(Rows::new(schema, reader)?)
+                Decoding::Text(Rows::new(schema, reader)?.with_tombstone(tombstone))
             }
-            Codec::Arrow => Decoding::Arrow(Box::new(arrow_ipc::ArrowDecoder::new(schema)?)),
+            Codec::Arrow => {
+                let decoder = arrow_ipc::ArrowDecoder::new(schema)?;
+                Decoding::Arrow(Box::new(decoder.with_tombstone(tombstone)))
+            }
         };
         let framed = match &settings.framing {
             Framing::None => None,
             Framing::Confluent { registry } => Some(Framed::new(registry, registries, part)?),
         };
-        let single = matches!(settings.codec, Codec::String | Codec::Bytes);
-        Ok(PartDecoder { codec, framed, single })
+        Ok(PartDecoder { codec, framed, single: settings.is_one_value() })
     }
 
     fn decode(&mut self, raw: &RawRecords) -> Result<Decoded, Unavailable> {
@@ -139,7 +142,7 @@ impl Decoder {
         let key = how.map(|key| PartDecoder::new(key, Part::Key, registries));
         let key = key.transpose().map_err(|why| format!("key: {why}"))?;
         let more = include.iter().map(|meta| Arc::new(meta.field(how)));
-        let fields: Vec<_> = settings.schema.fields().iter().cloned().chain(more).collect();
+        let fields: Vec<_> = settings.columns().fields().iter().cloned().chain(more).collect();
         if let Some(twice) =
             settings.schema.fields().iter().find(|f| include.iter().any(|m| m.name() == f.name()))
         {

@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field, Schema};
 use sabot_test_registry::{Fault, TestRegistry};
 
 use super::registry::{Registries, Settings};
-use super::{Codec, Decode, Decoder, Framing, Meta, RegisteredSchema, SchemaKind, columns, wire};
+use super::{
+    Codec, Decode, Decoder, Encode, Framing, Meta, RegisteredSchema, SchemaKind, columns, trip, wire,
+};
 use crate::batch::RawRecords;
 
 fn object(required: &str) -> Arc<RegisteredSchema> {
@@ -129,8 +132,111 @@ fn a_registry_that_is_away_stalls_the_run_whole_and_later_nothing_is_lost() {
 fn a_registry_that_the_host_does_not_have_is_named() {
     let decode = Decode {
         framing: Framing::Confluent { registry: "other".into() },
-        ..Decode::plain(Codec::Json, Arc::new(arrow::datatypes::Schema::empty()))
+        ..Decode::plain(Codec::Json, Arc::new(Schema::empty()))
     };
     let error = Decoder::new(&decode, &Registries::default()).err().unwrap();
     assert!(error.starts_with("the host has no registry `other` (it has none)"), "{error}");
+}
+
+/// A record of one number, and its key, which is a schema that is no record.
+fn keyed(bench: &Bench, reader: &str, keys: &[(u32, &[u8])]) -> String {
+    let framing = Framing::Confluent { registry: "default".into() };
+    let own = Arc::new(RegisteredSchema::new(SchemaKind::Avro, reader));
+    let found = columns(Codec::Avro, &own).unwrap();
+    let key = Decode { reader: Some(own), framing, ..Decode::plain(Codec::Avro, found) };
+    let fields = vec![Field::new("id", DataType::Int64, false)];
+    let decode = Decode {
+        key: Some(Box::new(key)),
+        include: vec![Meta::Key],
+        ..Decode::plain(Codec::Json, Arc::new(Schema::new(fields)))
+    };
+    let mut raw = RawRecords::with_capacity("orders".into(), 3, keys.len(), 0);
+    for (offset, (id, key)) in keys.iter().enumerate() {
+        let key = [&wire::naming(wire::SchemaId::Id(*id))[..], key].concat();
+        let value = format!("{{\"id\":{offset}}}");
+        raw.push(offset as i64, None, Some(&key), Some(value.as_bytes()));
+    }
+    raw.push(keys.len() as i64, None, None, Some(br#"{"id":-1}"#));
+    let decoded = Decoder::new(&decode, &bench.registries).unwrap().decode(&raw).unwrap();
+    // What is said of the column before anything is decoded holds.
+    let field = Meta::Key.field(decode.key.as_deref());
+    assert_eq!(decoded.rows.schema_ref().field(1), &field);
+    let encoded = trip::encode(&Encode::plain(Codec::Json), &decoded.rows);
+    let rows = (0..decoded.rows.num_rows()).map(|row| String::from_utf8_lossy(encoded.row(row)).into_owned());
+    let errors = decoded.errors.iter().map(|e| format!("{} {}: {}", e.index, e.code, e.message));
+    rows.chain(errors).collect::<Vec<_>>().join("\n")
+}
+
+/// Registers schemas of Avro; gives their ids.
+fn register<const N: usize>(bench: &Bench, schemas: [&str; N]) -> [u32; N] {
+    let client = bench.registries.get("default").unwrap();
+    let mut subject = 0;
+    schemas.map(|text| {
+        subject += 1;
+        let schema = Arc::new(RegisteredSchema::new(SchemaKind::Avro, text));
+        client.register(&format!("of-{subject}"), &schema).unwrap()
+    })
+}
+
+#[test]
+fn a_key_whose_schema_is_no_record_is_that_value() {
+    let bench = bench();
+    let record = r#"{"type":"record","name":"K","fields":[{"name":"value","type":"string"}]}"#;
+    let [string, long, int, maybe, of_record] =
+        register(&bench, [r#""string""#, r#""long""#, r#"{"type":"int"}"#, r#"["null","string"]"#, record]);
+    let texts = [
+        (string, &b"\x02a"[..]),
+        (maybe, b"\x02\x02b"),
+        (maybe, b"\x00"),
+        (long, b"\x02"),
+        (of_record, b"\x02c"),
+        (string, b"\x04d"),
+    ];
+    insta::assert_snapshot!(keyed(&bench, r#""string""#, &texts), @r#"
+    {"id":0,"$key":"a"}
+    {"id":1,"$key":"b"}
+    {"id":-1,"$key":null}
+    2 type-mismatch: key: value: null, which the reader's schema does not have here
+    3 schema-mismatch: key: schema 4 of registry `default`: value: long cannot be read as string
+    4 schema-mismatch: key: schema 7 of registry `default`: value: record K cannot be read as string
+    5 avro-syntax: key: value: at byte 0: a length of 2 bytes, and 1 are left
+    "#);
+    insta::assert_snapshot!(keyed(&bench, r#"["null","string"]"#, &[(string, b"\x02a"), (maybe, b"\x00")]), @r#"
+    {"id":0,"$key":"a"}
+    {"id":1,"$key":null}
+    {"id":-1,"$key":null}
+    "#);
+    insta::assert_snapshot!(keyed(&bench, r#""long""#, &[(long, b"\x02"), (int, b"\x04"), (string, b"\x02a")]), @r#"
+    {"id":0,"$key":1}
+    {"id":1,"$key":2}
+    {"id":-1,"$key":null}
+    2 schema-mismatch: key: schema 3 of registry `default`: value: string cannot be read as long
+    "#);
+    // One of several types is an object with a field for each; a record is one too, also of one field.
+    insta::assert_snapshot!(keyed(&bench, r#"["string","long"]"#, &[(long, b"\x02"), (string, b"\x02a")]), @r#"
+    {"id":0,"$key":{"string":null,"long":1}}
+    {"id":1,"$key":{"string":"a","long":null}}
+    {"id":-1,"$key":null}
+    "#);
+    insta::assert_snapshot!(keyed(&bench, record, &[(of_record, b"\x02a"), (string, b"\x02a")]), @r#"
+    {"id":0,"$key":{"value":"a"}}
+    {"id":-1,"$key":null}
+    1 schema-mismatch: key: schema 3 of registry `default`: string cannot be read as record K
+    "#);
+}
+
+#[test]
+fn a_value_whose_schema_is_no_record_is_one_column() {
+    let bench = bench();
+    let [string] = register(&bench, [r#""string""#]);
+    let own = Arc::new(RegisteredSchema::new(SchemaKind::Avro, r#""string""#));
+    let decode = Decode {
+        reader: Some(Arc::clone(&own)),
+        framing: Framing::Confluent { registry: "default".into() },
+        ..Decode::plain(Codec::Avro, columns(Codec::Avro, &own).unwrap())
+    };
+    let decoded =
+        Decoder::new(&decode, &bench.registries).unwrap().decode(&records(&[(string, "\u{2}a")])).unwrap();
+    let encoded = trip::encode(&Encode::plain(Codec::Json), &decoded.rows);
+    assert_eq!((encoded.row(0), decoded.errors.len()), (&br#"{"value":"a"}"#[..], 0));
 }

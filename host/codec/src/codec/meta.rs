@@ -49,8 +49,8 @@ impl Meta {
         }
     }
 
-    /// The column. `key` is how keys are decoded: one column of text or bytes is the key itself, columns of any
-    /// other codec are the fields of an object.
+    /// The column. `key` is how keys are decoded: one value (text, bytes, an Avro schema that is no record) is the
+    /// key itself, columns are the fields of an object.
     pub fn field(self, key: Option<&Decode>) -> Field {
         let (of, nullable) = match self {
             Meta::Key => match key {
@@ -96,8 +96,8 @@ impl Meta {
 }
 
 fn key_type(key: &Decode) -> DataType {
-    match (&key.codec, &key.schema.fields()[..]) {
-        (super::Codec::String | super::Codec::Bytes, [only]) => only.data_type().clone(),
+    match &key.schema.fields()[..] {
+        [only] if key.is_one_value() => only.data_type().clone(),
         _ => DataType::Struct(key.schema.fields().clone()),
     }
 }

@@ -34,6 +34,8 @@ mod settings;
 mod temporal;
 mod text;
 #[cfg(test)]
+mod tombstone_tests;
+#[cfg(test)]
 mod trip;
 pub mod wire;
 mod writers;
@@ -46,7 +48,7 @@ pub use encoder::Encoder;
 pub use infer::infer;
 pub use meta::Meta;
 pub use registered::{RegisteredSchema, SchemaKind};
-pub use settings::{Codec, Decode, Encode, Framing};
+pub use settings::{Codec, Decode, Encode, Framing, Tombstone};
 
 use problem::{Outcome, Problem, code};
 

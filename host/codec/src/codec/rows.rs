@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions};
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, SchemaRef};
 
-use super::Decoded;
-use super::column::Struct;
+use super::column::{Allowance, MAX_RECORD, Struct, size_of_null};
 use super::problem::{Outcome, Problem, code};
+use super::{Decoded, Tombstone};
 use crate::batch::RawRecords;
 
 /// Longest value of a record that is taken apart, in bytes.
@@ -25,10 +25,15 @@ pub(crate) trait ReadRecord {
 
 /// Records to rows by a reader of values.
 pub(crate) struct Rows<R> {
+    /// The columns of the rows.
     schema: SchemaRef,
+    /// The columns of values: some that must not be null in a value may be in a row.
     columns: Struct,
-    /// Every column may be null, so a record without a value is a row.
-    all_nullable: bool,
+    tombstone: Tombstone,
+    /// A record without a value is a row.
+    tombstone_is_row: bool,
+    /// Bytes that such a row takes.
+    null_size: usize,
     reader: R,
 }
 
@@ -36,8 +41,18 @@ impl<R: ReadRecord> Rows<R> {
     /// Rows of these columns, or which of them has no writer.
     pub(crate) fn new(schema: SchemaRef, reader: R) -> Result<Rows<R>, String> {
         let columns = Struct::new(schema.fields(), 0)?;
-        let all_nullable = schema.fields().iter().all(|field| field.is_nullable());
-        Ok(Rows { schema, columns, all_nullable, reader })
+        let tombstone = Tombstone::default();
+        let tombstone_is_row = tombstone.is_row(&schema);
+        let null_size = size_of_null(&DataType::Struct(schema.fields().clone()));
+        Ok(Rows { schema, columns, tombstone, tombstone_is_row, null_size, reader })
+    }
+
+    /// With this for a record without a value.
+    pub(crate) fn with_tombstone(mut self, tombstone: Tombstone) -> Rows<R> {
+        self.tombstone_is_row = tombstone.is_row(&self.schema);
+        self.schema = tombstone.columns(&self.schema);
+        self.tombstone = tombstone;
+        self
     }
 
     /// Decodes the first records of a run, as many as it may take; `value` gives the bytes to read, or why there are none to read.
@@ -91,12 +106,16 @@ impl<R: ReadRecord> Rows<R> {
     }
 
     fn tombstone(&mut self) -> Outcome<()> {
-        if self.all_nullable {
-            self.columns.fields.iter_mut().for_each(|field| field.column.push_null());
-            self.columns.end_value();
-            return Ok(());
+        if !self.tombstone_is_row {
+            return Err(no_value(self.tombstone));
         }
-        Err(no_value())
+        let mut allowance = self.columns.allowance();
+        let outcome = take_for_tombstone(&mut allowance, self.null_size);
+        self.columns.took(&allowance);
+        outcome?;
+        self.columns.fields.iter_mut().for_each(|field| field.column.push_null());
+        self.columns.end_value();
+        Ok(())
     }
 
     fn finish(&mut self) -> RecordBatch {
@@ -108,9 +127,24 @@ impl<R: ReadRecord> Rows<R> {
 }
 
 #[cold]
-pub(crate) fn no_value() -> Box<Problem> {
-    let what = "the record has no value (a tombstone) and not every column may be null";
+pub(crate) fn no_value(tombstone: Tombstone) -> Box<Problem> {
+    let why = match tombstone {
+        Tombstone::Refuse => ", which `tombstone: refuse` refuses",
+        Tombstone::IfNullable | Tombstone::Row => " and not every column may be null",
+    };
+    let what = format!("the record has no value (a tombstone){why}: set `tombstone: row` in `decode`");
     Problem::new(code::TOMBSTONE, what)
+}
+
+/// Takes what a row of nulls takes, before memory is taken for it.
+pub(crate) fn take_for_tombstone(allowance: &mut Allowance, bytes: usize) -> Outcome<()> {
+    let too_much = || {
+        format!(
+            "a row of nulls takes {bytes} bytes in these columns, and a record may take {MAX_RECORD}: make those of a \
+             fixed size smaller, or set `tombstone: refuse` in `decode`"
+        )
+    };
+    allowance.take(bytes).map_err(|spent| spent.problem(too_much))
 }
 
 #[cold]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
+use super::avro;
 use super::meta::Meta;
 use super::registered::RegisteredSchema;
 use super::wire::SchemaId;
@@ -63,7 +64,7 @@ impl Codec {
 pub struct Decode {
     /// The codec.
     pub codec: Codec,
-    /// The columns that come out.
+    /// The columns that values are read into; those that come out are [`columns`](Self::columns).
     pub schema: SchemaRef,
     /// The codec's own schema, for those that have one: what the columns were derived from.
     pub reader: Option<Arc<RegisteredSchema>>,
@@ -73,12 +74,38 @@ pub struct Decode {
     pub key: Option<Box<Decode>>,
     /// Further columns, after those of the value.
     pub include: Vec<Meta>,
+    /// What a record without a value is.
+    pub tombstone: Tombstone,
 }
 
 impl Decode {
     /// Plain values into these columns.
     pub fn plain(codec: Codec, schema: SchemaRef) -> Decode {
-        Decode { codec, schema, reader: None, framing: Framing::None, key: None, include: Vec::new() }
+        Decode {
+            codec,
+            schema,
+            reader: None,
+            framing: Framing::None,
+            key: None,
+            include: Vec::new(),
+            tombstone: Tombstone::default(),
+        }
+    }
+
+    /// The columns of the value as they come out: those of [`schema`](Self::schema), or the same where every one may
+    /// be null.
+    pub fn columns(&self) -> SchemaRef {
+        self.tombstone.columns(&self.schema)
+    }
+
+    /// Whether a record is one value, of the only column, and no object of columns: as a key it is that value.
+    pub(super) fn is_one_value(&self) -> bool {
+        let one = match (self.codec, &self.reader) {
+            (Codec::String | Codec::Bytes, _) => true,
+            (Codec::Avro, Some(reader)) => avro::is_one_value(reader),
+            _ => false,
+        };
+        one && self.schema.fields().len() == 1
     }
 
     /// Keys that no codec was named for, where their column is asked for.
@@ -86,6 +113,43 @@ impl Decode {
         let text = Field::new("value", DataType::Utf8, true);
         Decode::plain(Codec::String, Arc::new(Schema::new(vec![text])))
     }
+}
+
+/// What a record without a value (a tombstone) is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tombstone {
+    /// A row of nulls where every column may be null, otherwise refused.
+    #[default]
+    IfNullable,
+    /// A row of nulls: every column that comes out may be null. What a value must have, it must have all the same.
+    Row,
+    /// Refused.
+    Refuse,
+}
+
+impl Tombstone {
+    /// The columns that come out of values with these.
+    pub(super) fn columns(self, values: &SchemaRef) -> SchemaRef {
+        if self != Tombstone::Row || all_nullable(values) {
+            return SchemaRef::clone(values);
+        }
+        let fields = values.fields().iter().map(|field| field.as_ref().clone().with_nullable(true));
+        let columns = Schema::new_with_metadata(fields.collect::<Vec<_>>(), values.metadata().clone());
+        Arc::new(columns)
+    }
+
+    /// Whether it is a row, where values have these columns.
+    pub(super) fn is_row(self, values: &Schema) -> bool {
+        match self {
+            Tombstone::IfNullable => all_nullable(values),
+            Tombstone::Row => true,
+            Tombstone::Refuse => false,
+        }
+    }
+}
+
+fn all_nullable(columns: &Schema) -> bool {
+    columns.fields().iter().all(|field| field.is_nullable())
 }
 
 /// How rows become values of records.

@@ -187,7 +187,7 @@ mod tests {
 
         let refused = decode(Codec::String, one(DataType::LargeUtf8, false), &values);
         insta::assert_snapshot!(errors(&refused), @r"
-        1 tombstone: the record has no value (a tombstone) and not every column may be null
+        1 tombstone: the record has no value (a tombstone) and not every column may be null: set `tombstone: row` in `decode`
         2 not-utf8: line: the text is not UTF-8 from its byte 2 on
         ");
     }

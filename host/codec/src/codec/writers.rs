@@ -19,6 +19,7 @@ pub(super) struct Writers<T> {
 impl<T: Clone> Writers<T> {
     /// Keeps so many at most, and as many as take so many bytes together; the last one is kept whatever it takes.
     pub(super) fn new(most: usize, most_bytes: usize) -> Writers<T> {
+        debug_assert!(most > 0, "the last one is kept");
         Writers { known: HashMap::new(), ids: VecDeque::new(), bytes: 0, most, most_bytes }
     }
 

@@ -17,14 +17,18 @@ use super::resolve::Values;
 use super::schema::{Kind, Source, Stream};
 use super::{convert, syntax, unsupported};
 use crate::batch::RawRecords;
-use crate::codec::Decoded;
-use crate::codec::column::{ARRAY, MAX_RUN, MAX_SCHEMA_DEPTH, Run, arrays_of};
+use crate::codec::column::{ARRAY, MAX_RUN, MAX_SCHEMA_DEPTH, Run, arrays_of, size_of_null};
 use crate::codec::problem::Outcome;
-use crate::codec::rows::{MAX_RECORD_BYTES, no_value, too_long};
+use crate::codec::rows::{MAX_RECORD_BYTES, no_value, take_for_tombstone, too_long};
+use crate::codec::{Decoded, Tombstone};
 
 /// Reads Arrow IPC streams and messages.
 pub struct ArrowDecoder {
+    /// The columns of values.
     schema: SchemaRef,
+    /// Those of the rows: some that must not be null in a value may be in a row.
+    rows: SchemaRef,
+    tombstone: Tombstone,
     /// The columns as a message without a schema has them.
     declared: Known,
     /// The last schema message and what it said: records of one topic have the same.
@@ -79,7 +83,14 @@ impl ArrowDecoder {
         let stream = Stream { columns, dictionaries: HashMap::new() };
         let declared = Known::new(stream, (0..schema.fields().len()).map(Some).collect(), &schema);
         let (flat, unpacker) = (Flat::new(&schema), Unpacker::default());
-        Ok(ArrowDecoder { schema, declared, last: None, unpacker, flat, run: Run::new(MAX_RUN) })
+        let (rows, tombstone, run) = (SchemaRef::clone(&schema), Tombstone::default(), Run::new(MAX_RUN));
+        Ok(ArrowDecoder { schema, rows, tombstone, declared, last: None, unpacker, flat, run })
+    }
+
+    /// With this for a record without a value.
+    pub(crate) fn with_tombstone(mut self, tombstone: Tombstone) -> ArrowDecoder {
+        (self.rows, self.tombstone) = (tombstone.columns(&self.schema), tombstone);
+        self
     }
 
     /// Decodes the first records of a run, as many as it may take, each to any number of rows or to an error.
@@ -97,7 +108,7 @@ impl ArrowDecoder {
                 continue;
             }
             let outcome = match raw.value(index) {
-                None => self.tombstone(),
+                None => self.tombstone(&mut budget),
                 Some(value) if value.len() > MAX_RECORD_BYTES => Err(too_long(value.len(), MAX_RECORD_BYTES)),
                 Some(value) => self.record(value, &mut budget),
             };
@@ -118,7 +129,7 @@ impl ArrowDecoder {
         }
         batches.extend(self.take_flat());
         let in_step = records.len() == taken && records.iter().enumerate().all(|(row, &r)| row == r as usize);
-        let rows = concat_batches(&self.schema, &batches).expect(
+        let rows = concat_batches(&self.rows, &batches).expect(
             "all batches have the columns declared, and a run unpacks to less than offsets can count",
         );
         Decoded { rows, records: (!in_step).then_some(records), errors, taken }
@@ -142,12 +153,15 @@ impl ArrowDecoder {
         Some(rows.expect("every column has one value of its type for each row, null only where it may be"))
     }
 
-    fn tombstone(&self) -> Outcome<Vec<RecordBatch>> {
-        if !self.schema.fields().iter().all(|field| field.is_nullable()) {
-            return Err(no_value());
+    fn tombstone(&self, budget: &mut Budget) -> Outcome<Vec<RecordBatch>> {
+        if !self.tombstone.is_row(&self.schema) {
+            return Err(no_value(self.tombstone));
         }
-        let columns = self.schema.fields().iter().map(|field| new_null_array(field.data_type(), 1)).collect();
-        Ok(vec![batch(&self.schema, columns, 1)?])
+        // Each is a batch of its own, with an array for each column.
+        let row = DataType::Struct(self.schema.fields().clone());
+        take_for_tombstone(&mut budget.0, size_of_null(&row).saturating_add(arrays_of(&row) * ARRAY))?;
+        let columns = self.rows.fields().iter().map(|field| new_null_array(field.data_type(), 1)).collect();
+        Ok(vec![batch(&self.rows, columns, 1)?])
     }
 
     fn record(&mut self, value: &[u8], budget: &mut Budget) -> Outcome<Vec<RecordBatch>> {

@@ -155,6 +155,24 @@ fn a_tombstone_is_a_row_of_nulls_where_it_can_be() {
 }
 
 #[test]
+fn tombstones_end_a_run_where_they_take_all_of_it() {
+    let wide = schema(vec![Field::new("wide", DataType::FixedSizeBinary(100), true)]);
+    let mut raw = RawRecords::with_capacity("t".into(), 0, 9, 0);
+    (0..9).for_each(|offset| raw.push(offset, None, None, None));
+    let mut decoder = super::ArrowDecoder::new(wide).unwrap();
+    // Each takes 102 bytes, and two arrays.
+    decoder.run = Run::new(4 * (102 + 512));
+    let mut runs = Vec::new();
+    while !raw.is_empty() {
+        let decoded = decoder.decode(&raw);
+        assert_eq!((decoded.rows.num_rows(), decoded.errors.len()), (decoded.taken, 0));
+        runs.push(decoded.taken);
+        raw = raw.rest(decoded.taken);
+    }
+    assert_eq!(runs, [4, 4, 1]);
+}
+
+#[test]
 fn what_is_no_stream_is_said() {
     let good = stream(&[rows(&[1])]);
     let mut trailing = good.clone();

@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
 use super::parse::parse;
 use super::reasons::clip;
-use super::types::{Id, Kind, Logical, Type, Types};
+use super::types::{Id, Kind, Logical, ONLY, Type, Types};
 use crate::codec::column::MAX_SCHEMA_DEPTH;
 use crate::codec::registered::RegisteredSchema;
 
@@ -19,15 +19,25 @@ pub(super) const FIXED_BYTES_MAX: usize = 64 << 10;
 /// The fields of the column that a duration becomes.
 pub(super) const DURATION: [&str; 3] = ["months", "days", "millis"];
 
-/// The columns of a schema, or why it has none: it is no record, or holds itself. The module's documentation has
-/// the table of types.
+/// The columns of a schema, or why it has none: it holds itself, or what no column can hold. One that is no record is
+/// one column. The module's documentation has the table of types.
 pub fn columns(schema: &RegisteredSchema) -> Result<SchemaRef, String> {
     columns_of(&parse(schema)?)
+}
+
+/// Whether values of a schema are one column and no row of columns.
+pub(in crate::codec) fn is_one_value(schema: &RegisteredSchema) -> bool {
+    parse(schema).is_ok_and(|types| types.is_one_value())
 }
 
 /// The columns of these types.
 pub(super) fn columns_of(types: &Types) -> Result<SchemaRef, String> {
     let mut columns = Columns { types, open: Vec::new(), path: Vec::new(), count: 0, depth: 0 };
+    if types.is_one_value() {
+        // As deep as the field of a record.
+        columns.depth = 1;
+        return Ok(Arc::new(Schema::new(vec![columns.within(ONLY, types.root())?])));
+    }
     match columns.column("", types.root())?.data_type() {
         DataType::Struct(fields) => Ok(Arc::new(Schema::new(fields.clone()))),
         _ => Err(format!("a row is a record, and the schema is {}", types.get(types.root()).label())),

@@ -13,8 +13,7 @@ use super::cursor::Cursor;
 use super::decode::AvroReader;
 use super::parse::parse;
 use super::types::Types;
-use crate::codec::column::Allowance;
-use crate::codec::column::Struct;
+use crate::codec::column::{Allowance, MAX_RUN, Struct};
 use crate::codec::framed::ReadWritten as _;
 use crate::codec::problem::{Outcome, Problem, code};
 use crate::codec::registered::{RegisteredSchema, SchemaKind};
@@ -142,7 +141,12 @@ impl<'a> AvroFile<'a> {
                 Ok(taken) => rest = &rest[taken..],
                 Err(problem) => {
                     self.rows.truncate(row);
-                    let why = format!("record {record}: {}", problem.of_record(0).message);
+                    let why = match problem.is_of_the_run() {
+                        true => {
+                            format!("it becomes more than {MAX_RUN} bytes of columns: write smaller blocks")
+                        }
+                        false => format!("record {record}: {}", problem.of_record(0).message),
+                    };
                     return Some((count - record, why));
                 }
             }

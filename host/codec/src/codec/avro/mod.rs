@@ -13,6 +13,8 @@
 //!   zone; a `duration` is an object of months, days and millis. `null` and one other type is a column that may be
 //!   null; a union of several is an object with a field for each branch, of which one is set. A record that holds
 //!   itself is no column; where no column takes it, it is skipped.
+//! - A schema that is no record (`"string"`, an enum, an array) is the column `value`: a record of one field has the
+//!   bytes of that field.
 //! - With a reader's schema, the writer's is resolved to it as the specification says: promotions, defaults,
 //!   aliases, projection, enum defaults, unions on both sides. Without one the columns count alone
 //!   ([`AvroReader::of_columns`]): a column takes the writer's field of its name, whatever goes into it without loss.
@@ -48,6 +50,8 @@ mod hostile_tests;
 mod leaf;
 mod meaning;
 mod nested;
+#[cfg(test)]
+mod one_value_tests;
 mod parse;
 mod plan;
 mod reasons;
@@ -72,6 +76,7 @@ mod write_tests;
 
 pub use canonical::{fingerprint, single_object};
 pub use columns::columns;
+pub(super) use columns::is_one_value;
 pub use compatible::compatible;
 pub use decode::AvroReader;
 pub use derive::schema_of;

@@ -141,8 +141,8 @@ impl Cursor<'_, '_> {
             open: self.open,
             allowance: self.allowance,
         };
-        read(&mut inner)?;
+        let outcome = read(&mut inner);
         self.allowance = inner.allowance;
-        Ok(())
+        outcome
     }
 }

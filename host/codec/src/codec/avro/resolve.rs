@@ -15,7 +15,7 @@ use super::leaf::{leaf, shown};
 use super::plan::{Compiled, Default, Items, Plan, Step};
 use super::reasons::{Reasons, clip};
 use super::sizes::Size;
-use super::types::{Enum, Id, Kind, Record, Type, Types};
+use super::types::{Enum, Id, Kind, ONLY, Record, Type, Types};
 use crate::codec::column::size_of_null;
 
 /// The plan of a writer's schema into these columns, by the rules of the reader's schema. Without one the columns
@@ -28,7 +28,10 @@ pub(super) fn compile(
     let row = Field::new("", DataType::Struct(columns.clone()), false);
     let budget = Budget::new();
     let resolver = Resolver { writer, budget: &budget };
-    let plan = resolver.value(writer.root(), reader.map(|reader| (reader, reader.root())), &row);
+    let plan = match reader.unwrap_or(writer).is_one_value() {
+        true => resolver.only(reader, columns),
+        false => resolver.value(writer.root(), reader.map(|reader| (reader, reader.root())), &row),
+    };
     // What was given up for its size is not taken for what does not fit.
     let weight = budget.spent()? + writer.weight();
     Ok(Compiled { plan: plan?, types: Arc::clone(writer), weight })
@@ -68,6 +71,33 @@ impl<'a> Resolver<'a, '_> {
             plans.push(plan.or_else(|why| self.refuse(why, &mut refused))?);
         }
         if fits { Ok(Plan::Union(plans.into())) } else { Err(refused) }
+    }
+
+    /// How a value that is no row is read into the column that is called so.
+    fn only(&self, reader: Option<&'a Arc<Types>>, columns: &Fields) -> Result<Plan, Reasons> {
+        self.budget.spend(PART * columns.len())?;
+        let root = self.writer.root();
+        let (mut steps, mut missing, mut refused) = (Vec::new(), Vec::new(), Reasons::default());
+        for (index, column) in columns.iter().enumerate() {
+            let nothing =
+                |whose: &str| format!("the {whose}'s schema is one value, which is the column `{ONLY}`");
+            let plan = match (column.name() == ONLY, reader) {
+                (true, _) => self.value(root, reader.map(|reader| (reader, reader.root())), column),
+                (false, Some(_)) => Err(nothing("reader").into()),
+                (false, None) if column.is_nullable() => Ok(Plan::Null),
+                (false, None) => Err((nothing("writer") + ", and this one cannot be null").into()),
+            };
+            match plan {
+                Ok(plan) if column.name() == ONLY => steps.push(Step::Read(index, plan)),
+                Ok(plan) => missing.push(Step::Read(index, plan)),
+                Err(why) => refused.add(why.within(column.name())),
+            }
+        }
+        if steps.is_empty() {
+            steps.push(Step::Skip(root, ONLY.into()));
+        }
+        steps.extend(missing);
+        refused.or(Plan::Record(steps.into()))
     }
 
     /// The plan of a branch that does not fit, of which `all` is told.

@@ -76,7 +76,20 @@ pub(super) enum Member {
 pub(super) fn target_of(types: &Types, columns: &Fields) -> Result<Target, Reasons> {
     let row = Field::new("", DataType::Struct(columns.clone()), false);
     let targets = Targets { types, budget: Budget::new() };
-    let target = targets.target(types.root(), &row);
+    let target = match (types.is_one_value(), &columns[..]) {
+        (false, _) => targets.target(types.root(), &row),
+        (true, [only]) => {
+            let target = targets.target(types.root(), only).map_err(|why| why.within(only.name()));
+            let record = |target| How::Record(vec![Member::Column(0, target)]);
+            target.map(|target| Target { null: None, branch: None, how: record(target) })
+        }
+        (true, several) => {
+            let label = types.get(types.root()).label();
+            let columns = several.len();
+            Err(format!("the schema is one value ({label}), and there are {columns} columns: choose one")
+                .into())
+        }
+    };
     // What was given up for its size is not taken for what does not fit.
     targets.budget.spent()?;
     target

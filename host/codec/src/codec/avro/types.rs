@@ -9,6 +9,9 @@ use serde_json::Value;
 use super::reasons::clip;
 use super::sizes::{Size, Stretch, sizes, stretches};
 
+/// The column of a schema that is no record.
+pub(super) const ONLY: &str = "value";
+
 /// Index of a type in its [`Types`].
 pub(super) type Id = usize;
 
@@ -242,6 +245,14 @@ impl Types {
     /// The type of a whole value.
     pub(super) fn root(&self) -> Id {
         self.root
+    }
+
+    /// Whether a value is no row but the one column of a row, called [`ONLY`]: a schema that is neither a record nor
+    /// a union of several types (a row has a column for each of these) nor a duration. Its bytes are those of a record
+    /// with that field.
+    pub(super) fn is_one_value(&self) -> bool {
+        let only = self.optional(self.root).map(|(_, of)| self.get(of));
+        only.is_some_and(|of| !matches!(of.kind, Kind::Record(_)) && of.logical != Some(Logical::Duration))
     }
 
     pub(super) fn get(&self, id: Id) -> &Type {

@@ -104,7 +104,7 @@ fn everything_that_does_not_fit_is_named() {
         refused(&rows, &avro(json!({ "type": "x" }))),
         refused(&batch(vec![("v", longs(&[1]))]), &one(json!(["null"]))),
     ].join("\n"), @r"
-    object cannot be written as int
+    the schema is one value (int), and there are 4 columns: choose one
     there is no type x
     v: the schema's union has no branch for values
     ");

@@ -105,6 +105,93 @@ fn as_a_value_each_file_means_what_it_says() {
     }
 }
 
+/// What a value among others becomes in a text column of JSON: its text, or the code that refuses it.
+fn outcomes(cases: &[Case]) -> String {
+    let decoded = decode_among_good(cases, true, |bytes| [b"{\"v\":", bytes, b"}"].concat());
+    let rows = decoded.records.clone().unwrap_or_default();
+    let texts = decoded.rows.column(1).as_string::<i32>();
+    let mut lines = Vec::new();
+    for (n, case) in cases.iter().enumerate() {
+        let outcome = match rows.iter().position(|&record| record as usize == 2 * n + 1) {
+            Some(row) if texts.value(row).len() > 40 => format!("{} bytes", texts.value(row).len()),
+            Some(row) => texts.value(row).to_owned(),
+            None => format!("refused: {}", error_of(&decoded, n).unwrap().code),
+        };
+        lines.push(format!("{}: {outcome}", case.name));
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn where_the_suite_lets_the_parser_choose_the_choice_is_known() {
+    let either: Vec<Case> =
+        cases("parsing.jsonl").into_iter().filter(|case| case.expect.as_deref() == Some("either")).collect();
+    if either.is_empty() {
+        return;
+    }
+    insta::assert_snapshot!(outcomes(&either), @r#"
+    i_number_double_huge_neg_exp.json: [123.456e-789]
+    i_number_huge_exp.json: 137 bytes
+    i_number_neg_int_huge_exp.json: [-1e+9999]
+    i_number_pos_double_huge_exp.json: [1.5e+9999]
+    i_number_real_neg_overflow.json: [-123123e100000]
+    i_number_real_pos_overflow.json: [123123e100000]
+    i_number_real_underflow.json: [123e-10000000]
+    i_number_too_big_neg_int.json: [-123123123123123123123123123123]
+    i_number_too_big_pos_int.json: [100000000000000000000]
+    i_number_very_big_negative_int.json: 51 bytes
+    i_object_key_lone_2nd_surrogate.json: refused: json-syntax
+    i_string_1st_surrogate_but_2nd_missing.json: refused: json-syntax
+    i_string_1st_valid_surrogate_2nd_invalid.json: refused: json-syntax
+    i_string_UTF-16LE_with_BOM.json: refused: json-syntax
+    i_string_UTF-8_invalid_sequence.json: refused: json-syntax
+    i_string_UTF8_surrogate_U+D800.json: refused: json-syntax
+    i_string_incomplete_surrogate_and_escape_valid.json: refused: json-syntax
+    i_string_incomplete_surrogate_pair.json: refused: json-syntax
+    i_string_incomplete_surrogates_escape_valid.json: refused: json-syntax
+    i_string_invalid_lonely_surrogate.json: refused: json-syntax
+    i_string_invalid_surrogate.json: refused: json-syntax
+    i_string_invalid_utf-8.json: refused: json-syntax
+    i_string_inverted_surrogates_U+1D11E.json: refused: json-syntax
+    i_string_iso_latin_1.json: refused: json-syntax
+    i_string_lone_second_surrogate.json: refused: json-syntax
+    i_string_lone_utf8_continuation_byte.json: refused: json-syntax
+    i_string_not_in_unicode_range.json: refused: json-syntax
+    i_string_overlong_sequence_2_bytes.json: refused: json-syntax
+    i_string_overlong_sequence_6_bytes.json: refused: json-syntax
+    i_string_overlong_sequence_6_bytes_null.json: refused: json-syntax
+    i_string_truncated-utf-8.json: refused: json-syntax
+    i_string_utf16BE_no_BOM.json: refused: json-syntax
+    i_string_utf16LE_no_BOM.json: refused: json-syntax
+    i_structure_500_nested_arrays.json: refused: too-large
+    i_structure_UTF-8_BOM_empty_object.json: refused: json-syntax
+    "#);
+    insta::assert_snapshot!(outcomes(&cases("transform.jsonl")), @r#"
+    number_-9223372036854775808.json: [-9223372036854775808]
+    number_-9223372036854775809.json: [-9223372036854775809]
+    number_1.0.json: [1.0]
+    number_1.000000000000000005.json: [1.000000000000000005]
+    number_1000000000000000.json: [1000000000000000]
+    number_10000000000000000999.json: [10000000000000000999]
+    number_1e-999.json: [1E-999]
+    number_1e6.json: [1E6]
+    number_9223372036854775807.json: [9223372036854775807]
+    number_9223372036854775808.json: [9223372036854775808]
+    object_key_nfc_nfd.json: {"é":"NFC","é":"NFD"}
+    object_key_nfd_nfc.json: {"é":"NFD","é":"NFC"}
+    object_same_key_different_values.json: {"a":1,"a":2}
+    object_same_key_same_value.json: {"a":1,"a":1}
+    object_same_key_unclear_values.json: {"a":0, "a":-0}
+    string_1_escaped_invalid_codepoint.json: refused: json-syntax
+    string_1_invalid_codepoint.json: refused: json-syntax
+    string_2_escaped_invalid_codepoints.json: refused: json-syntax
+    string_2_invalid_codepoints.json: refused: json-syntax
+    string_3_escaped_invalid_codepoints.json: refused: json-syntax
+    string_3_invalid_codepoints.json: refused: json-syntax
+    string_with_escaped_NULL.json: ["A\u0000B"]
+    "#);
+}
+
 #[test]
 fn odd_records_disturb_nobody() {
     let cases = cases("transform.jsonl");

@@ -127,7 +127,7 @@ fn a_tombstone_is_a_row_of_nulls_where_it_can_be() {
     let mut raw = RawRecords::with_capacity("t".into(), 0, 1, 0);
     raw.push(0, None, Some(b"key"), None);
     let refused = decoder(&orders()).decode(&raw).unwrap();
-    insta::assert_snapshot!(errors(&refused.errors), @"0 tombstone: the record has no value (a tombstone) and not every column may be null");
+    insta::assert_snapshot!(errors(&refused.errors), @"0 tombstone: the record has no value (a tombstone) and not every column may be null: set `tombstone: row` in `decode`");
     let nullable =
         schema(vec![Field::new("id", DataType::Int64, true), Field::new("s", DataType::Utf8, true)]);
     assert_eq!(lines(&encode(&decoder(&nullable).decode(&raw).unwrap().rows)), r#"{"id":null,"s":null}"#);
