@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::ipc::writer::StreamWriter;
 
@@ -95,73 +96,147 @@ fn too_long(path: &Path, line: i64) -> ConnectorError {
     ConnectorError::Stop(format!("{}: line {line} is longer than {LINE_BYTES} bytes", path.display()))
 }
 
-/// Batches of a file that needs no codec. The position is a row's number.
+type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
+
+/// Rows of CSV that are made at once.
+const CSV_ROWS: usize = 8192;
+
+/// Rows of a file that needs no codec. The position is a row's number. A row that is wrong ends the reading, and all
+/// before it are handed out; of Arrow all batches before it.
 pub struct RowReader {
     path: PathBuf,
     schema: SchemaRef,
-    batches: Box<dyn Iterator<Item = Result<RecordBatch, arrow::error::ArrowError>> + Send>,
+    batches: Batches,
     skip: usize,
     position: i64,
+    /// Of the last batch, what is to be handed out yet.
+    rest: Option<RecordBatch>,
+    /// Rows of CSV at once: one, to find the row that is wrong among those that were read together.
+    at_once: Option<usize>,
 }
 
 impl RowReader {
-    /// From row `position` on; the file's columns must be those of `schema`.
+    /// From row `position` on; the file must have the columns of `schema`, in any order.
     pub fn open(
         path: &Path,
         format: FileFormat,
         schema: &SchemaRef,
         position: i64,
     ) -> Result<Self, ConnectorError> {
-        let open = || File::open(path).map_err(|e| stop(path, e));
-        let batches: Box<dyn Iterator<Item = _> + Send> = match format {
-            FileFormat::Csv => Box::new(
-                arrow::csv::ReaderBuilder::new(Arc::clone(schema))
-                    .with_header(true)
-                    .with_batch_size(8192)
-                    .build(open()?)
-                    .map_err(|e| stop(path, e))?,
-            ),
-            FileFormat::Arrow | FileFormat::Lines => match FileReader::try_new(open()?, None) {
-                Ok(reader) => Box::new(reader),
-                Err(_) => Box::new(StreamReader::try_new(open()?, None).map_err(|e| stop(path, e))?),
-            },
+        let from = position.max(0) as usize;
+        let (batches, skip, at_once): (Batches, _, _) = match format {
+            FileFormat::Csv => (csv(path, schema, from, CSV_ROWS)?, 0, Some(CSV_ROWS)),
+            FileFormat::Arrow | FileFormat::Lines => {
+                let open = || File::open(path).map_err(|e| stop(path, e));
+                let batches: Batches = match FileReader::try_new(open()?, None) {
+                    Ok(reader) => Box::new(reader),
+                    Err(_) => Box::new(StreamReader::try_new(open()?, None).map_err(|e| stop(path, e))?),
+                };
+                (batches, from, None)
+            }
         };
         let schema = Arc::clone(schema);
-        Ok(RowReader { path: path.to_owned(), schema, batches, skip: position.max(0) as usize, position })
+        Ok(RowReader { path: path.to_owned(), schema, batches, skip, position, rest: None, at_once })
     }
-}
 
-impl Reader for RowReader {
-    fn read(&mut self, _limits: ReadLimits) -> Result<Read, ConnectorError> {
+    /// The next batch of the file with rows that are wanted.
+    fn next(&mut self) -> Result<Option<RecordBatch>, ConnectorError> {
         loop {
-            let Some(rows) = self.batches.next() else { return Ok(Read::End) };
-            let rows = rows.map_err(|e| stop(&self.path, format!("after row {}: {e}", self.position)))?;
+            let rows = match (self.batches.next(), self.at_once) {
+                (None, _) => return Ok(None),
+                (Some(Ok(rows)), _) => rows,
+                (Some(Err(_)), Some(CSV_ROWS)) => {
+                    self.at_once = Some(1);
+                    self.batches = csv(&self.path, &self.schema, self.position.max(0) as usize, 1)?;
+                    continue;
+                }
+                (Some(Err(e)), at_once) => return Err(self.wrong(&e, at_once.is_some())),
+            };
             if self.skip >= rows.num_rows() {
                 self.skip -= rows.num_rows();
                 continue;
             }
             let rows = rows.slice(self.skip, rows.num_rows() - self.skip);
             self.skip = 0;
-            let rows = self.fit(&rows)?;
-            self.position += rows.num_rows() as i64;
-            return Ok(Read::Rows(rows));
+            return self.fit(&rows).map(Some);
         }
+    }
+
+    fn wrong(&self, error: &ArrowError, csv: bool) -> ConnectorError {
+        let (next, why) = (self.position + 1, error.to_string());
+        let why = if csv {
+            // The line that some errors name counts from 0.
+            let why = why.split_once(" at line ").map_or(why.as_str(), |(why, _)| why);
+            format!("row {next} after the header: {why}")
+        } else {
+            format!("the batch from row {next} on: {why}")
+        };
+        stop(&self.path, format!("{why}; correct it and start the pipeline again"))
+    }
+
+    /// The columns that the pipeline wants, by name.
+    fn fit(&self, rows: &RecordBatch) -> Result<RecordBatch, ConnectorError> {
+        let columns = self.schema.fields().iter().map(|field| {
+            rows.column_by_name(field.name())
+                .cloned()
+                .ok_or_else(|| no_column(&self.path, field.name(), &rows.schema()))
+        });
+        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|e| stop(&self.path, e))
+    }
+}
+
+fn no_column(path: &Path, name: &str, has: &Schema) -> ConnectorError {
+    let names: Vec<&str> = has.fields().iter().map(|field| field.name().as_str()).take(20).collect();
+    stop(path, format!("it has no column `{name}`, but {}: say these in `schema`", names.join(", ")))
+}
+
+/// The rows of a file of CSV from one on, so many at once: the columns of `schema`, which its header names.
+fn csv(path: &Path, schema: &SchemaRef, from: usize, at_once: usize) -> Result<Batches, ConnectorError> {
+    let open = || File::open(path).map_err(|e| stop(path, e));
+    let header = arrow::csv::reader::Format::default().with_header(true).infer_schema(open()?, Some(0));
+    let (header, _) = header.map_err(|e| stop(path, format!("its first line is no header: {e}")))?;
+    if header.fields().is_empty() {
+        return Ok(Box::new(std::iter::empty()));
+    }
+    let declared = header.fields().iter().map(|field| match schema.field_with_name(field.name()) {
+        Ok(declared) => declared.clone(),
+        // Nobody wants it.
+        Err(_) => Field::new(field.name(), DataType::Utf8, true),
+    });
+    let all = Schema::new(declared.collect::<Vec<_>>());
+    let wanted = schema
+        .fields()
+        .iter()
+        .map(|field| all.index_of(field.name()).map_err(|_| no_column(path, field.name(), &header)));
+    let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
+    let reader = arrow::csv::ReaderBuilder::new(Arc::new(all))
+        .with_header(true)
+        .with_projection(wanted)
+        .with_bounds(from, usize::MAX >> 1)
+        .with_batch_size(at_once)
+        .build(open()?);
+    Ok(Box::new(reader.map_err(|e| stop(path, e))?))
+}
+
+impl Reader for RowReader {
+    fn read(&mut self, limits: ReadLimits) -> Result<Read, ConnectorError> {
+        let rows = match self.rest.take() {
+            Some(rest) => Some(rest),
+            None => self.next()?,
+        };
+        let Some(mut rows) = rows else { return Ok(Read::End) };
+        let most = limits.records.max(1);
+        if rows.num_rows() > most {
+            self.rest = Some(rows.slice(most, rows.num_rows() - most));
+            rows = rows.slice(0, most);
+        }
+        self.position += rows.num_rows() as i64;
+        Ok(Read::Rows(rows))
     }
 
     fn position(&self) -> i64 {
         self.position
-    }
-}
-
-impl RowReader {
-    /// The columns that the pipeline wants, by name.
-    fn fit(&self, rows: &RecordBatch) -> Result<RecordBatch, ConnectorError> {
-        let columns = self.schema.fields().iter().map(|field| {
-            let missing = || stop(&self.path, format!("it has no column `{}`", field.name()));
-            rows.column_by_name(field.name()).cloned().ok_or_else(missing)
-        });
-        let columns = columns.collect::<Result<Vec<_>, _>>()?;
-        RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|e| stop(&self.path, e))
     }
 }
 
@@ -303,9 +378,123 @@ impl Drop for FileWriter {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::Int64Array;
+    use arrow::array::{AsArray as _, Int64Array, StringArray};
+    use arrow::datatypes::Int64Type;
+    use arrow::ipc::writer::FileWriter as IpcFileWriter;
 
     use super::*;
+
+    fn people() -> SchemaRef {
+        Arc::new(Schema::new(vec![
+            Field::new("id", DataType::Int64, false),
+            Field::new("name", DataType::Utf8, true),
+        ]))
+    }
+
+    /// People with these numbers, each with a name, but one in three.
+    fn rows(ids: std::ops::Range<i64>) -> RecordBatch {
+        let names: StringArray = ids.clone().map(|id| (id % 3 != 0).then(|| format!("name {id}"))).collect();
+        let ids = Int64Array::from_iter_values(ids);
+        RecordBatch::try_new(people(), vec![Arc::new(ids), Arc::new(names)]).unwrap()
+    }
+
+    /// Reads to the end, at most `records` at once.
+    fn read(reader: &mut RowReader, records: usize) -> Result<Vec<RecordBatch>, String> {
+        let limits = ReadLimits { records, bytes: 1 << 20, wait: Duration::ZERO };
+        let mut batches = Vec::new();
+        loop {
+            match reader.read(limits).map_err(|e| e.to_string())? {
+                Read::Rows(rows) => batches.push(rows),
+                Read::End => return Ok(batches),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    fn read_csv(text: &str, position: i64) -> Result<Vec<RecordBatch>, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("people.csv");
+        std::fs::write(&path, text).unwrap();
+        let reader = RowReader::open(&path, FileFormat::Csv, &people(), position);
+        let read = reader.map_err(|e| e.to_string()).and_then(|mut reader| read(&mut reader, 2));
+        read.map_err(|why| why.replace(&path.display().to_string(), "people.csv"))
+    }
+
+    #[test]
+    fn csv_is_read_by_the_names_of_its_header_in_batches_as_asked() {
+        let text = "name,more,id\n,x,0\nname 1,,1\n\"name 2\",\"a, b\nc\",2\n,,3\nname 4,,4\n";
+        let batches = read_csv(text, 0).unwrap();
+        assert_eq!(batches, [rows(0..2), rows(2..4), rows(4..5)]);
+        assert_eq!(read_csv(text, 3).unwrap(), [rows(3..5)]);
+        assert_eq!(read_csv(text, 5).unwrap(), []);
+        assert_eq!(read_csv("", 0).unwrap(), []);
+        assert_eq!(read_csv("id,name\n", 0).unwrap(), []);
+        insta::assert_snapshot!(read_csv("id,nom\n1,a\n", 0).unwrap_err(), @"people.csv: it has no column `name`, but id, nom: say these in `schema`");
+    }
+
+    #[test]
+    fn a_row_of_csv_that_is_wrong_is_named_and_those_before_it_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("people.csv");
+        std::fs::write(&path, "id,name\n0,\n1,name 1\n2,name 2\nfour,\n4,name 4\n").unwrap();
+        let mut reader = RowReader::open(&path, FileFormat::Csv, &people(), 1).unwrap();
+        let limits = ReadLimits { records: 100, bytes: 1 << 20, wait: Duration::ZERO };
+        for row in 1..3 {
+            let Ok(Read::Rows(read)) = reader.read(limits) else { panic!("no row") };
+            assert_eq!(read, rows(row..row + 1));
+        }
+        assert!(matches!(reader.read(limits), Err(ConnectorError::Stop(_))));
+        assert_eq!(reader.position(), 3);
+
+        insta::assert_snapshot!(read_csv("id,name\n1,a\ntwo,b\n", 0).unwrap_err(), @"people.csv: row 2 after the header: Parser error: Error while parsing value 'two' as type 'Int64' for column 0; correct it and start the pipeline again");
+        insta::assert_snapshot!(read_csv("id,name\n1,a\n2,b,c\n", 0).unwrap_err(), @"people.csv: row 2 after the header: Csv error: incorrect number of fields for line 3, expected 2 got more than 2; correct it and start the pipeline again");
+        insta::assert_snapshot!(read_csv("id,name\n1,a\n,b\n", 0).unwrap_err(), @"people.csv: row 2 after the header: Invalid argument error: Column 'id' is declared as non-nullable but contains null values; correct it and start the pipeline again");
+    }
+
+    #[test]
+    fn arrow_is_read_as_file_and_as_stream_in_batches_as_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, stream) = (folder.path().join("file.arrow"), folder.path().join("stream.arrow"));
+        let mut writer = IpcFileWriter::try_new(File::create(&file).unwrap(), &people()).unwrap();
+        writer.write(&rows(0..5)).unwrap();
+        writer.write(&rows(5..7)).unwrap();
+        writer.finish().unwrap();
+        let mut writer = StreamWriter::try_new(File::create(&stream).unwrap(), &people()).unwrap();
+        writer.write(&rows(0..5)).unwrap();
+        writer.write(&rows(5..7)).unwrap();
+        writer.finish().unwrap();
+        for path in [file, stream] {
+            let open = |position| RowReader::open(&path, FileFormat::Arrow, &people(), position).unwrap();
+            let mut reader = open(0);
+            let batches = read(&mut reader, 2).unwrap();
+            assert_eq!(batches, [rows(0..2), rows(2..4), rows(4..5), rows(5..7)]);
+            assert_eq!(reader.position(), 7);
+            // It goes on within a batch.
+            assert_eq!(read(&mut open(3), 10).unwrap(), [rows(3..5), rows(5..7)]);
+            assert_eq!(read(&mut open(7), 10).unwrap(), []);
+            let other = Arc::new(Schema::new(vec![Field::new("other", DataType::Int64, true)]));
+            let mut reader = RowReader::open(&path, FileFormat::Arrow, &other, 0).unwrap();
+            let why = read(&mut reader, 2).unwrap_err();
+            assert!(why.ends_with("it has no column `other`, but id, name: say these in `schema`"), "{why}");
+        }
+    }
+
+    #[test]
+    fn csv_that_is_written_has_one_header_and_is_read_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out/people.csv");
+        for ids in [0..2, 2..3] {
+            let mut writer = FileWriter::open(&path, FileFormat::Csv, &people(), None).unwrap();
+            writer.write(&Batch::new(rows(ids)), 0, &mut Vec::new()).unwrap();
+            writer.barrier(1).unwrap();
+            assert_eq!(writer.delivered(Duration::ZERO).unwrap(), Some(1));
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "id,name\n0,\n1,name 1\n2,name 2\n");
+        let mut reader = RowReader::open(&path, FileFormat::Csv, &people(), 0).unwrap();
+        let batches = read(&mut reader, 10).unwrap();
+        assert_eq!(batches, [rows(0..3)]);
+        assert_eq!(batches[0]["id"].as_primitive::<Int64Type>().values(), &[0, 1, 2]);
+    }
 
     #[test]
     fn a_stream_of_arrow_that_is_there_is_not_written_over() {

@@ -11,8 +11,8 @@ use arrow::datatypes::{DataType, Field, SchemaRef, TimeUnit};
 use super::{ConnectorError, Read, ReadLimits, Reader};
 use crate::spec::{Generate, GenerateColumn};
 
-/// Keys that a skewed column may have: their shares are kept in a table.
-const MOST_SKEWED_KEYS: u64 = 1_000_000;
+/// The same for the specification, which says so before a pipeline starts.
+const MOST_SKEWED_KEYS: u64 = GenerateColumn::MAX_SKEWED_KEYS;
 /// What a column of numbers is made of when nothing is said: 0 up to this.
 const DEFAULT_MAX: f64 = 1000.0;
 
@@ -112,7 +112,8 @@ impl GenerateReader {
                     let one = if whole { 1.0 } else { 0.0 };
                     let number = draws.map(|mut d| min + d.f64() * (max - min + one));
                     Arc::new(Float64Array::from_iter_values(
-                        number.map(|n| if whole { n.floor() } else { n }),
+                        // Where floats have no room for the one more, they round up to it.
+                        number.map(|n| if whole { n.floor().min(*max) } else { n }),
                     ))
                 }
             },
@@ -128,7 +129,8 @@ impl GenerateReader {
                 let ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64);
                 let times: ArrayRef = Arc::new(Int64Array::from_iter_values((0..rows).map(|_| ms)));
                 match field.data_type() {
-                    DataType::Timestamp(..) => {
+                    // A number becomes a date as days, a time as its day.
+                    DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
                         cast(&times, &DataType::Timestamp(TimeUnit::Millisecond, None))?
                     }
                     _ => times,
@@ -241,6 +243,10 @@ fn maker(spec: &Generate, field: &Field) -> Result<Maker, ConnectorError> {
                 Ok(Maker::Keys { prefix: format!("{}-", field.name()), keys: Keys::Uniform(1000) })
             }
             DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => Ok(Maker::Now),
+            DataType::Decimal128(precision, scale) => {
+                let digits = i32::from(*precision) - i32::from(*scale);
+                Ok(Maker::Range { min: 0.0, max: (10_f64.powi(digits) - 1.0).clamp(0.0, DEFAULT_MAX) })
+            }
             kind if kind.is_numeric() => {
                 let max = if matches!(kind, DataType::Int8) { 100.0 } else { DEFAULT_MAX };
                 Ok(Maker::Range { min: 0.0, max: if matches!(kind, DataType::UInt8) { 200.0 } else { max } })
@@ -253,8 +259,8 @@ fn maker(spec: &Generate, field: &Field) -> Result<Maker, ConnectorError> {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::AsArray as _;
-    use arrow::datatypes::{Int64Type, Schema};
+    use arrow::array::{Array as _, AsArray as _};
+    use arrow::datatypes::{Date32Type, Int8Type, Int64Type, Schema};
 
     use super::*;
 
@@ -305,6 +311,51 @@ mod tests {
         let whole = arrow::compute::concat_batches(schema, &all(&spec, 0, 0)).unwrap();
         let rest = arrow::compute::concat_batches(schema, &all(&spec, 0, 20)).unwrap();
         assert_eq!(whole.slice(20, 30), rest);
+    }
+
+    #[test]
+    fn every_type_that_is_made_has_a_value_in_each_row() {
+        let utc = Some("UTC".into());
+        let kinds = [
+            DataType::Int8,
+            DataType::Int32,
+            DataType::UInt8,
+            DataType::UInt64,
+            DataType::Float32,
+            DataType::Decimal128(2, 1),
+            DataType::Decimal128(38, 9),
+            DataType::Decimal128(2, 2),
+            DataType::Utf8,
+            DataType::Boolean,
+            DataType::Date32,
+            DataType::Timestamp(TimeUnit::Second, None),
+            DataType::Timestamp(TimeUnit::Nanosecond, utc),
+        ];
+        let fields: Vec<Field> =
+            kinds.into_iter().enumerate().map(|(i, kind)| Field::new(format!("c{i}"), kind, false)).collect();
+        let spec = Generate { schema: Arc::new(Schema::new(fields)), columns: Vec::new(), ..spec(500, 1) };
+        assert_eq!(all(&spec, 0, 0).iter().map(RecordBatch::num_rows).sum::<usize>(), 500);
+    }
+
+    #[test]
+    fn a_date_is_today() {
+        let day = || (SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() / 86_400) as i32;
+        let schema = Arc::new(Schema::new(vec![Field::new("day", DataType::Date32, true)]));
+        let before = day();
+        let rows = all(&Generate { schema, columns: Vec::new(), ..spec(3, 1) }, 0, 0);
+        let days = rows[0]["day"].as_primitive::<Date32Type>();
+        assert_eq!((days.len(), days.null_count()), (3, 0));
+        assert!((before..=day()).contains(&days.value(0)), "{days:?}");
+    }
+
+    #[test]
+    fn whole_numbers_stay_in_their_range_at_the_end_of_their_type() {
+        let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int8, false)]));
+        let columns = vec![("n".into(), GenerateColumn::Range { min: 127.0, max: 127.0 })];
+        let rows = all(&Generate { schema, columns, ..spec(50, 1) }, 0, 0);
+        assert!(
+            rows.iter().all(|rows| rows["n"].as_primitive::<Int8Type>().values().iter().all(|n| *n == 127))
+        );
     }
 
     #[test]

@@ -11,8 +11,9 @@ use super::links::Declared;
 use super::model::{EventTime, FileFormat, FileSource, KafkaSource, Source, SourceConnector, Start};
 use super::nearest::nearest;
 use super::pipeline::kafka_at;
-use super::policy::on_error;
+use super::policy::{ErrorPolicy, Fate, on_error};
 use super::table::{Field, Table};
+use super::tree::Scalar;
 use super::{decode, generate, read, show_type, types};
 use crate::codec;
 
@@ -56,7 +57,14 @@ pub(super) fn read(
         }
         _ => decode.and_then(|field| decode::decode(&field, findings)),
     };
-    let on_error = on_error(table, findings);
+    let on_error = match &connected {
+        Some(Connected { connector: SourceConnector::File(file), .. })
+            if file.format != FileFormat::Lines =>
+        {
+            on_error_of_rows(table, findings)
+        }
+        _ => on_error(table, findings),
+    };
     let batch_rows = match table.get("batch_rows") {
         None => Some(DEFAULT_BATCH_ROWS),
         Some(field) => read::whole(&field, 1..=MAX_BATCH_ROWS, findings),
@@ -135,10 +143,24 @@ fn kafka(field: &Field<'_>, findings: &mut Findings) -> Option<Connected> {
 
 fn start(field: &Field<'_>, findings: &mut Findings) -> Option<Start> {
     let words = [("earliest", Start::Earliest), ("latest", Start::Latest), ("committed", Start::Committed)];
-    if field.node.scalar().is_some() {
-        return read::choice(field, &words, &[], findings);
+    let expected = "earliest, latest, committed or { timestamp: 2026-01-31T12:00:00Z }";
+    match field.node.scalar() {
+        None => {}
+        Some(Scalar::Text(text)) => {
+            let found = words.iter().find(|(word, _)| *word == text).map(|(_, start)| *start);
+            if found.is_none() {
+                let near = nearest(text, words.iter().map(|(word, _)| *word));
+                let error = field.error(format!("{} is not known here", quoted(text)));
+                findings.add(error.expected(expected).nearest(near));
+            }
+            return found;
+        }
+        Some(_) => {
+            findings.add(field.wrong(expected));
+            return None;
+        }
     }
-    let mut table = Table::open(field, "earliest, latest, committed or { timestamp: … }", findings)?;
+    let mut table = Table::open(field, expected, findings)?;
     let time = table.require("timestamp", "a time as 2026-01-31T12:00:00Z", findings);
     table.close(findings);
     read::time_ms(&time?, findings).map(Start::Timestamp)
@@ -156,7 +178,13 @@ fn file(field: &Field<'_>, findings: &mut Findings) -> Option<Connected> {
             findings.add(field.error("the columns of a file of JSON lines are those of `decode.schema`"));
             return None;
         }
-        (FileFormat::Csv | FileFormat::Arrow, Some(field)) => Some(types::schema(&field, findings)?),
+        (format, Some(field)) => {
+            let schema = types::schema(&field, findings)?;
+            if format == FileFormat::Csv {
+                check_cells(&field, &schema, findings);
+            }
+            Some(schema)
+        }
         (FileFormat::Csv | FileFormat::Arrow, None) => {
             let at = field.error("the columns of the file are not given");
             findings.add(at.expected("schema: { column: type } beside `path`"));
@@ -193,6 +221,32 @@ fn format_of(path: &str) -> Option<FileFormat> {
         "csv" => Some(FileFormat::Csv),
         "arrow" | "arrows" | "ipc" => Some(FileFormat::Arrow),
         _ => None,
+    }
+}
+
+/// The policy of a file that is rows already: they are read many at once, and one that is wrong cannot be left out.
+fn on_error_of_rows(table: &mut Table<'_>, findings: &mut Findings) -> Option<ErrorPolicy> {
+    let field = table.get("on_error");
+    let policy = on_error(table, findings)?;
+    if let Some(field) = field.filter(|_| policy.then != Fate::Fail) {
+        let message =
+            "rows of a CSV or Arrow file are read many at once: one that is wrong cannot be left out";
+        findings.add(field.error(message).expected("fail, or a file with `format: json`"));
+        return None;
+    }
+    Some(ErrorPolicy { retry: None, then: Fate::Fail })
+}
+
+/// Refuses the columns that a cell of CSV cannot hold.
+fn check_cells(field: &Field<'_>, schema: &SchemaRef, findings: &mut Findings) {
+    for entry in field.entries().unwrap_or_default() {
+        let Ok(column) = schema.field_with_name(&entry.key) else { continue };
+        let of = column.data_type();
+        if of.is_nested() || *of == DataType::Binary {
+            let at = field.child(entry).error(format!("CSV has no columns of type {}", show_type(of)));
+            findings
+                .add(at.expected("numbers, string, bool, date or a timestamp, or a file of another format"));
+        }
     }
 }
 
@@ -256,4 +310,44 @@ fn time_column(field: &Field<'_>, schema: Option<&SchemaRef>, findings: &mut Fin
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::spec::{ErrorPolicy, Fate, Format, parse};
+
+    fn policy(source: &str) -> Result<ErrorPolicy, String> {
+        let text = format!(
+            "name: p\nsources: {{ in: {{ {source} }} }}\nsinks: {{ out: {{ from: in, blackhole: }} }}\n"
+        );
+        match parse(text.as_bytes(), Format::Yaml) {
+            Ok(parsed) => Ok(parsed.pipeline.sources[0].on_error),
+            Err(errors) => Err(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+        }
+    }
+
+    #[test]
+    fn files_of_rows_fail_at_a_row_that_is_wrong() {
+        for name in ["a.csv", "a.arrow"] {
+            let of = |on_error: &str| {
+                policy(&format!("file: {{ path: {name}, schema: {{ n: int64 }} }}{on_error}"))
+            };
+            for right in ["", ", on_error: fail"] {
+                assert_eq!(of(right), Ok(ErrorPolicy { retry: None, then: Fate::Fail }));
+            }
+            for wrong in ["skip", "dead_letter", "{ retry: { then: skip } }"] {
+                assert_eq!(of(&format!(", on_error: {wrong}")), Err("line 2: sources.in.on_error: rows of a CSV or Arrow file are read many at once: one that is wrong cannot be left out; expected fail, or a file with `format: json`".into()));
+            }
+        }
+        let lines = "file: { path: a.jsonl }, decode: { codec: json, schema: { n: int64 } }, on_error: skip";
+        assert_eq!(policy(lines), Ok(ErrorPolicy { retry: None, then: Fate::Skip }));
+    }
+
+    #[test]
+    fn columns_that_no_cell_holds_are_refused() {
+        insta::assert_snapshot!(policy("file: { path: a.csv, schema: { n: int64, b: bytes, l: list<int64> } }").unwrap_err(), @r"
+        line 2: sources.in.file.schema.b: CSV has no columns of type bytes; expected numbers, string, bool, date or a timestamp, or a file of another format
+        line 2: sources.in.file.schema.l: CSV has no columns of type list<int64>; expected numbers, string, bool, date or a timestamp, or a file of another format
+        ");
+    }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::codec::Tombstone;
 
 /// Every key that this release knows.
 const FULL: &str = r#"
@@ -186,6 +187,7 @@ sinks:
                     },
                     key: None,
                     include: [],
+                    tombstone: IfNullable,
                 },
             ),
             schema: Some(
@@ -217,6 +219,7 @@ sinks:
                     framing: None,
                     key: None,
                     include: [],
+                    tombstone: IfNullable,
                 },
             ),
             event_time: None,
@@ -417,7 +420,7 @@ sinks:
     line 6: dead_letter: dead letters go to one place; expected { kafka: { topic: … } } or { file: … }
     line 9: sources.orders.kafka.brokers: broker addresses are set in the host's config under `connections:`, never in a pipeline
     line 9: sources.orders.kafka.topic: the text `a b` does not belong here; expected a topic's name: 1 to 249 letters, digits, `.`, `_` or `-`
-    line 9: sources.orders.kafka.start: `newest` is not known here; expected earliest, latest or committed
+    line 9: sources.orders.kafka.start: `newest` is not known here; expected earliest, latest, committed or { timestamp: 2026-01-31T12:00:00Z }
     line 10: sources.orders.decode.codec: `jsn` is not known here; expected json, avro, protobuf, json_schema, msgpack, string, bytes or arrow; did you mean `json`?
     line 10: sources.orders.decode.shema: unknown key `shema`; did you mean `schema`?
     line 11: sources.orders.on_error: `dead-letter` is not known here; expected fail, skip or dead_letter; did you mean `dead_letter`?
@@ -546,7 +549,7 @@ fn generators_fit_their_schema() {
     line 3: sources.in.generate.columns.id: a column of type int64 cannot be made like this; expected string
     line 3: sources.in.generate.columns.nam: there is no column `nam` in the schema; did you mean `name`?
     line 3: sources.in.generate.columns.at: a column of type timestamp_us cannot be made like this; expected an integer or float type
-    line 3: sources.in.generate.columns.name: a column of type string cannot be made like this; expected a timestamp, or int64 for milliseconds
+    line 3: sources.in.generate.columns.name: a column of type string cannot be made like this; expected a timestamp, date, or int64 for milliseconds
     ");
     insta::assert_snapshot!(errors(&with("generate: { schema: { id: int64, name: string, x: float64 }, columns: { id: { keys: 0 }, name: { one_of: [] }, x: { range: [5, 1] } } }, decode: { codec: json }", "", "")), @r"
     line 3: sources.in.generate.columns.id.keys: 0 is out of range; expected a whole number from 1 to 1000000000
@@ -724,4 +727,53 @@ fn keys_have_a_codec_of_their_own_where_there_are_keys() {
     insta::assert_snapshot!(sink("", "codec: json").unwrap_err(), @"line 3: sinks.out.encode.key: the sink's records have no key to encode; expected `kafka.key` with the columns of the key");
     insta::assert_snapshot!(sink(", key: id", "codec: json, columns: [id]").unwrap_err(), @"line 3: sinks.out.encode.key.columns: unknown key `columns`; expected codec, definition, imports, message, registry or layout");
     insta::assert_snapshot!(sink(", key: id", "layout: array").unwrap_err(), @"line 3: sinks.out.encode.key.codec: this is missing; expected json, avro, protobuf, …");
+}
+
+#[test]
+fn a_record_without_a_value_is_what_decode_says() {
+    let source = |decode: &str| {
+        let text = format!(
+            "name: a\nsources: {{ s: {{ kafka: {{ topic: t }}, decode: {{ codec: json, {decode} }} }} }}\n\
+             sinks: {{ out: {{ from: s, stdout: {{}} }} }}"
+        );
+        let parsed = parse(text.as_bytes(), Format::Yaml).map_err(|errors| errors[0].to_string());
+        parsed.map(|parsed| parsed.pipeline.sources[0].clone())
+    };
+    let columns = |decode: &str| {
+        let source = source(decode).unwrap();
+        let columns = source.schema.unwrap();
+        let shown = columns.fields().iter().map(|f| format!("{} {}", f.name(), f.is_nullable()));
+        (source.decoder.unwrap().tombstone, shown.collect::<Vec<_>>().join(", "))
+    };
+    let strict = "schema: { id: int64!, user: string }, include: [$topic]";
+    let (set, shown) = columns(strict);
+    assert_eq!((set, &*shown), (Tombstone::IfNullable, "id false, user true, $topic false"));
+    let (set, shown) = columns(&format!("{strict}, tombstone: refuse"));
+    assert_eq!((set, &*shown), (Tombstone::Refuse, "id false, user true, $topic false"));
+    let (set, shown) = columns(&format!("{strict}, tombstone: row"));
+    assert_eq!((set, &*shown), (Tombstone::Row, "id true, user true, $topic false"));
+    let told = |decode: &str| source(&format!("{strict}, {decode}")).unwrap_err();
+    insta::assert_snapshot!(told("tombstone: rows"), @"line 2: sources.s.decode.tombstone: `rows` is not known here; expected row or refuse; did you mean `row`?");
+    insta::assert_snapshot!(told("tombstone: null"), @"line 2: sources.s.decode.tombstone: nothing is written here; expected row or refuse");
+    insta::assert_snapshot!(told("key: { codec: string, tombstone: row }"), @"line 2: sources.s.decode.key.tombstone: unknown key `tombstone`; expected codec, schema, sample, definition, imports, message or registry");
+}
+
+#[test]
+fn a_key_of_avro_that_is_no_record_is_the_key_itself() {
+    let key = |definition: &str| {
+        let text = format!(
+            "name: a\nsources: {{ s: {{ kafka: {{ topic: t }}, decode: {{ codec: json, schema: {{ id: int64 }}, \
+             key: {{ codec: avro, definition: {definition} }} }} }} }}\n\
+             sinks: {{ out: {{ from: s, stdout: {{}} }} }}"
+        );
+        let parsed = parse(text.as_bytes(), Format::Yaml).map_err(|errors| errors[0].to_string());
+        let columns = parsed.unwrap().pipeline.sources[0].schema.clone().unwrap();
+        show_type(columns.field_with_name("$key").unwrap().data_type())
+    };
+    assert_eq!(key(r#"'"string"'"#), "string");
+    assert_eq!(key(r#"{ type: long }"#), "int64");
+    assert_eq!(key(r#"["null", string]"#), "string");
+    assert_eq!(key(r#"{ type: array, items: int }"#), "list<int32>");
+    let record = r#"{ type: record, name: K, fields: [{ name: value, type: string }] }"#;
+    assert_eq!(key(record), "struct<value: string>");
 }

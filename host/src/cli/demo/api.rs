@@ -45,6 +45,11 @@ impl Api {
         self.send("PUT", &format!("/v1/pipelines/{name}"), "application/json", body.as_bytes()).map(|_| ())
     }
 
+    pub fn apply_yaml(&self, name: &str, pipeline: &str) -> Result<(), String> {
+        let path = format!("/v1/pipelines/{name}");
+        self.send("PUT", &path, "application/yaml", pipeline.as_bytes()).map(|_| ())
+    }
+
     pub fn pipeline(&self, name: &str) -> Result<Value, String> {
         self.send("GET", &format!("/v1/pipelines/{name}"), "application/json", &[])
     }

@@ -30,6 +30,9 @@ use crate::control::Host;
 /// Orders in all; the swaps come after a third and two thirds.
 const ORDERS: u64 = 60_000;
 const RATE: u64 = 5_000;
+/// The pipeline, as it is in the folder of the components, and what it calls the component that it starts with.
+const FRAUD: &str = include_str!("../../../../examples/fraud/pipeline.yaml");
+const SCORER: &str = "scorer@1.0.0";
 /// How long any one thing may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Around a swap, how far to look for the longest gap between outputs.
@@ -64,7 +67,8 @@ pub(super) fn command(args: &DemoArgs, output: &mut Output<'_>) -> Result<(), Fa
     let broker = Arc::new(EmbeddedBroker::start().map_err(Failure::plain)?);
     let listener = admin::listen(config.listen).map_err(Failure::plain)?;
     let base = format!("http://{}", listener.local_addr()?);
-    output.note(&format!("Sabot demo\n  broker {}, embedded\n  API and page at {base}", broker.address()))?;
+    let (address, keeps) = (broker.address(), EmbeddedBroker::KEEPS);
+    output.note(&format!("Sabot demo\n  broker {address}, embedded: {keeps}\n  API and page at {base}"))?;
     let host = Arc::new(Host::open_with(&config, Some(broker))?);
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let runtime = control_plane::runtime()?;
@@ -97,7 +101,7 @@ fn run(base: &str, components: &Path) -> Result<bool, String> {
     let mut audit = Audit::open("demo-scored")?;
     let [v1, v2, trap] = upload(&api, components)?;
     api.apply(&audit_pipeline())?;
-    api.apply(&fraud_pipeline(&v1))?;
+    api.apply_yaml("fraud", &FRAUD.replace(SCORER, &v1))?;
     api.wait_until_running(&["audit", "fraud"], PATIENCE)?;
     api.apply(&orders_pipeline(Some(ORDERS), RATE))?;
     say(&format!("{ORDERS} orders at {RATE} a second on their way through {v1}"));
@@ -222,23 +226,6 @@ fn orders_pipeline(count: Option<u64>, rate: u64) -> Value {
     json!({ "name": name, "sources": { "made": { "generate": generate } }, "sinks": { "orders": to } })
 }
 
-fn fraud_pipeline(scorer: &str) -> Value {
-    let schema = json!({ "id": "int64", "user": "string", "amount": "float64", "at": "timestamp_ms" });
-    json!({
-        "name": "fraud",
-        "sources": { "orders": {
-            "kafka": { "topic": "orders", "start": "earliest" },
-            "decode": { "codec": "json", "schema": schema },
-        } },
-        "steps": { "score": { "from": "orders", "wasm": scorer } },
-        "sinks": { "scored": {
-            "from": "score",
-            "kafka": { "topic": "scored", "key": ["user"] },
-            "encode": { "codec": "json" },
-        } },
-    })
-}
-
 /// Reads what came out, back into this process.
 fn audit_pipeline() -> Value {
     json!({
@@ -249,4 +236,31 @@ fn audit_pipeline() -> Value {
         } },
         "sinks": { "seen": { "from": "scored", "memory": "demo-scored" } },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::{Format, Pipeline, parse};
+
+    fn parsed(text: &str) -> Pipeline {
+        let parsed = parse(text.as_bytes(), Format::Auto).unwrap();
+        assert_eq!(parsed.warnings, []);
+        parsed.pipeline
+    }
+
+    #[test]
+    fn the_pipelines_of_the_example_and_of_the_demo_are_right_and_fit() {
+        let fraud = parsed(FRAUD);
+        assert_eq!(fraud.name, "fraud");
+        assert_eq!(FRAUD.matches(SCORER).count(), 1);
+        let row = fraud.sources[0].schema.clone();
+        assert!(row.is_some());
+        let feed = parsed(include_str!("../../../../examples/fraud/feed.yaml"));
+        for orders in [feed, parsed(&orders_pipeline(Some(ORDERS), RATE).to_string())] {
+            assert_eq!(orders.sources[0].schema, row);
+        }
+        parsed(&audit_pipeline().to_string());
+        parsed(include_str!("../../../../examples/fraud/show.yaml"));
+    }
 }

@@ -252,7 +252,7 @@ mod tests {
         connection `prod`: librdkafka has no property `bootstrap.server`; did you mean `bootstrap.servers`?
         connection `prod`: `enable.auto.commit` cannot be set here: offsets are committed when the sinks have delivered, every `checkpoint.every`
         connection `prod`: `group.id` cannot be set here: the group is the pipeline's name, or `group` of the source
-        connection `prod`: `linger.ms` cannot be set here: each sink says it itself: `linger`, `batch_bytes`, `compression`, `partitioner`
+        connection `prod`: `linger.ms` cannot be set here: each sink says it itself: `linger`, `batch`, `compression`, `partitioner`
         connection `prod`: `security.protocol`: Invalid value "sals_ssl" for configuration property "security.protocol"
         "#);
     }

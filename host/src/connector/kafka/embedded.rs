@@ -27,6 +27,9 @@ pub struct EmbeddedBroker {
 }
 
 impl EmbeddedBroker {
+    /// What it keeps, for those who start it: its limits are librdkafka's and cannot be set.
+    pub const KEEPS: &str = "in memory, about 5 MB a partition, older records go";
+
     /// Starts it.
     pub fn start() -> Result<Self, String> {
         let cluster = MockCluster::new().map_err(|e| format!("the embedded broker did not start: {e}"))?;

@@ -103,8 +103,8 @@ impl KafkaGroup {
         for source in sources {
             if connection.is_embedded() && matches!(source.start, Start::Timestamp(_)) {
                 return Err(ConnectorError::Stop(format!(
-                    "source `{}` starts at a time, which the embedded broker cannot find: start at earliest or \
-                     latest, or use a real Kafka",
+                    "source `{}` starts at a time, and the embedded broker cannot look times up: start at earliest \
+                     or latest, or take a real broker (`sabot dev --bootstrap HOST:PORT`)",
                     source.source
                 )));
             }

@@ -30,7 +30,7 @@ pub(super) fn reserved(name: &str, value: &str) -> Option<&'static str> {
         | "compression.codec"
         | "partitioner"
         | "sticky.partitioning.linger.ms" => {
-            "each sink says it itself: `linger`, `batch_bytes`, `compression`, `partitioner`"
+            "each sink says it itself: `linger`, `batch`, `compression`, `partitioner`"
         }
         "queued.max.messages.kbytes"
         | "queued.min.messages"

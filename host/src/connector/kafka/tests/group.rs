@@ -96,7 +96,7 @@ fn one_topic_twice_in_a_group_and_a_time_on_the_embedded_broker_are_refused() {
         _ => panic!("not refused"),
     };
     insta::assert_snapshot!(new(vec![source("a", Start::Earliest), source("b", Start::Earliest)]), @"sources `a` and `b` both read topic `in` in group `g`, which gives each record to one of them: read it once and use that source twice, or give one of them another `group`");
-    insta::assert_snapshot!(new(vec![source("a", Start::Timestamp(5))]), @"source `a` starts at a time, which the embedded broker cannot find: start at earliest or latest, or use a real Kafka");
+    insta::assert_snapshot!(new(vec![source("a", Start::Timestamp(5))]), @"source `a` starts at a time, and the embedded broker cannot look times up: start at earliest or latest, or take a real broker (`sabot dev --bootstrap HOST:PORT`)");
 }
 
 #[test]
