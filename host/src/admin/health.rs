@@ -1,4 +1,5 @@
-//! `/healthz` and `/readyz`: for those who start and stop hosts. Open to everybody; they say nothing else.
+//! `/healthz` and `/readyz`: for those who start and stop hosts. Open to everybody; beside names of
+//! pipelines that could not be started they say nothing else.
 
 use axum::extract::State;
 use axum::{Router, routing};

@@ -186,6 +186,11 @@ impl Figures {
         self.count("sabot_step_errors", "Rows refused", &of, step.errors);
         let seconds = step.busy_ms as f64 / 1000.0;
         self.add("sabot_step_busy_seconds", "Time spent in it, over all tasks", true, &of, seconds);
+        let counters = step.component.iter().flat_map(|component| &component.counters);
+        for (name, count) in counters {
+            let of = with(&of, [("name", name.clone())]);
+            self.count("sabot_component_counter", "What the component that runs counted itself", &of, *count);
+        }
         for version in &step.versions {
             let of = with(&of, [("version", version.label.clone())]);
             self.count("sabot_step_version_rows_in", "Rows taken by a version", &of, version.rows_in);
@@ -227,8 +232,10 @@ impl Collector for Figures {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::control::api::{Desired, PartitionStatus, SinkStatus, VersionStatus};
+    use crate::control::api::{Desired, PartitionStatus, SinkStatus, StepComponent, VersionStatus};
 
     #[test]
     fn every_figure_has_its_labels() {
@@ -272,7 +279,10 @@ mod tests {
                 rows_out: 8,
                 errors: 2,
                 busy_ms: 250,
-                component: None,
+                component: Some(StepComponent {
+                    counters: BTreeMap::from([("hits".into(), 7), ("odd \"one\"\n".into(), 1)]),
+                    ..StepComponent::default()
+                }),
             }],
             sinks: vec![SinkStatus { name: "out".into(), topic: "t".into(), rows: 8, bytes: 80, errors: 0 }],
             dead_letters: 3,
@@ -350,6 +360,10 @@ mod tests {
         # HELP sabot_step_busy_seconds Time spent in it, over all tasks
         # TYPE sabot_step_busy_seconds counter
         sabot_step_busy_seconds_total{pipeline="fraud",step="score"} 0.25
+        # HELP sabot_component_counter What the component that runs counted itself
+        # TYPE sabot_component_counter counter
+        sabot_component_counter_total{pipeline="fraud",step="score",name="hits"} 7.0
+        sabot_component_counter_total{pipeline="fraud",step="score",name="odd \"one\"\n"} 1.0
         # HELP sabot_step_version_rows_in Rows taken by a version
         # TYPE sabot_step_version_rows_in counter
         sabot_step_version_rows_in_total{pipeline="fraud",step="score",version="scorer@1.0.0"} 5.0

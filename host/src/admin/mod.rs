@@ -80,11 +80,13 @@ async fn serve_patiently(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let door = Door::new(tokio::net::TcpListener::from_std(listener)?, patience);
-    let app = App::new(host, config);
+    let app = App::new(Arc::clone(&host), config);
     let service = router(app).into_make_service_with_connect_info::<Peer>();
     let (stopping, stopped) = tokio::sync::oneshot::channel::<()>();
     let signal = async move {
         stop.await;
+        // Requests that are under way hear it; those who would connect anew are refused.
+        host.announce_end();
         // Nobody listens any more when serving has ended by itself.
         let _ = stopping.send(());
     };

@@ -250,6 +250,16 @@ fn dead_letters(server: &Server) {
 }
 
 #[test]
+fn a_host_that_ends_is_alive_and_not_ready() {
+    let server = Server::start(|_| {});
+    assert_eq!(server.get("", "/readyz").status, 200);
+    server.host.announce_end();
+    let problem = server.get("", "/readyz").problem();
+    assert_eq!(problem, "503 urn:sabot:unavailable not ready: the host is shutting down");
+    assert_eq!(server.get("", "/healthz").status, 200);
+}
+
+#[test]
 fn every_mistake_is_a_problem_with_reasons() {
     let server = Server::start(|_| {});
     let json = ("content-type", "application/json");

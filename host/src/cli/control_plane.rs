@@ -1,6 +1,8 @@
 //! A host in this process: its settings, its threads for the control plane, and its graceful end. The data plane
 //! has threads of its own and never waits for these.
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,14 +39,7 @@ pub(super) fn serve(
     if config.insecure && !address.ip().is_loopback() {
         tracing::warn!("whoever reaches {address} may do everything: there are no tokens");
     }
-    writeln!(
-        output.out,
-        "{greeting}\n  listens on http://{address}\n  data in    {}",
-        config.data_dir.display()
-    )?;
-    if let Some(address) = broker {
-        writeln!(output.out, "  broker     {address}, inside, in memory: for trying things out")?;
-    }
+    writeln!(output.out, "{}", started(greeting, address, &config.data_dir, broker))?;
     output.out.flush()?;
     let runtime = runtime()?;
     let served = runtime.block_on(admin::serve(listener, Arc::clone(&host), config, signal::stop()));
@@ -53,6 +48,17 @@ pub(super) fn serve(
     host.shutdown();
     runtime.shutdown_timeout(LAST_CALLS);
     Ok(served?)
+}
+
+/// What is said at the start. `broker`: the address of the one inside.
+fn started(greeting: &str, address: SocketAddr, data_dir: &Path, broker: Option<String>) -> String {
+    let data_dir = data_dir.display();
+    let mut text = format!("{greeting}\n  listens on http://{address}\n  data in    {data_dir}");
+    if let Some(broker) = broker {
+        let keeps = EmbeddedBroker::KEEPS;
+        text += &format!("\n  broker     {broker}, inside, for trying things out: {keeps}");
+    }
+    text
 }
 
 /// The control plane's threads.
@@ -64,4 +70,24 @@ pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build();
     runtime.map_err(|e| Failure::plain(format!("cannot start threads: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_start_says_where_everything_is_and_what_the_broker_inside_keeps() {
+        let said = |broker: Option<&str>| {
+            let address = SocketAddr::from(([127, 0, 0, 1], 7420));
+            started("sabot", address, Path::new("sabot-data"), broker.map(str::to_owned))
+        };
+        insta::assert_snapshot!(said(Some("127.0.0.1:9092")), @r"
+        sabot
+          listens on http://127.0.0.1:7420
+          data in    sabot-data
+          broker     127.0.0.1:9092, inside, for trying things out: in memory, about 5 MB a partition, older records go
+        ");
+        assert_eq!(said(None).lines().count(), 3);
+    }
 }

@@ -233,11 +233,19 @@ pub(super) fn show(pipeline: &PipelineStatus) -> String {
     let sinks = pipeline.sinks.iter().map(|s| {
         [s.name.clone(), s.topic.clone(), s.rows.to_string(), s.bytes.to_string(), s.errors.to_string()]
     });
+    let counters = pipeline.steps.iter().flat_map(|step| {
+        let of = step.component.iter().flat_map(|component| &component.counters);
+        of.map(|(name, count)| [step.name.clone(), name.clone(), count.to_string()])
+    });
+    let counters: Vec<[String; 3]> = counters.collect();
+    let counted = !counters.is_empty();
+    let counters = table(["STEP", "COUNTER", ">COUNT"], counters);
     let sinks = table(["SINK", "WRITES", ">ROWS", ">BYTES", ">ERRORS"], sinks);
     let all = [
         (head, true),
         (sources, !pipeline.sources.is_empty()),
         (steps, !pipeline.steps.is_empty()),
+        (counters, counted),
         (sinks, !pipeline.sinks.is_empty()),
     ];
     all.into_iter().filter(|(_, shown)| *shown).map(|(text, _)| text).collect::<Vec<_>>().join("\n")
@@ -275,6 +283,8 @@ fn step_rows(step: &StepStatus) -> Vec<[String; 7]> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::control::api::{
         Desired, LastSwap, PipelineState, SinkStatus, SourceStatus, StepComponent, VersionStatus,
@@ -325,6 +335,7 @@ mod tests {
                         digest: "sha256:0123456789abcdef".into(),
                         name: "scorer".into(),
                         version: "1.0.0".into(),
+                        counters: BTreeMap::from([("hits".into(), 12), ("looked-up".into(), 1_000)]),
                         last_swap: Some(LastSwap {
                             from: "scorer@1.0.0".into(),
                             to: "scorer@2.0.0".into(),
@@ -368,6 +379,10 @@ mod tests {
         score  scorer@1.0.0  500000  499980      20      1  scorer@2.0.0 was taken back: a call trapped: unreachable
                scorer@1.0.0  400000  399990      10      0
                scorer@2.0.0  100000   99990      10      1
+
+        STEP   COUNTER    COUNT
+        score  hits          12
+        score  looked-up   1000
 
         SINK    WRITES    ROWS  BYTES  ERRORS
         alerts  alerts  499980      0       0

@@ -3,6 +3,8 @@
 
 mod dead_letters;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -256,6 +258,9 @@ pub struct StepComponent {
     pub generation: u64,
     /// Whether a failure would still bring the version before back.
     pub probation: bool,
+    /// What the version that runs has counted itself, by name, since it was brought in.
+    #[serde(default)]
+    pub counters: BTreeMap<String, u64>,
     /// The last exchange.
     #[serde(default)]
     pub last_swap: Option<LastSwap>,
@@ -369,7 +374,9 @@ pub struct Swapped {
     pub from: String,
     /// `name@version` now.
     pub to: String,
-    /// The checkpoint that holds the exchange, where the pipeline has checkpoints.
+    /// Number of the last checkpoint that was complete when the exchange began: all that it covers was made by the
+    /// versions before. Counted anew with each start of the pipeline; left out before the first one, where the pipeline
+    /// does not run, and where nothing was done.
     #[serde(default)]
     pub checkpoint: Option<u64>,
     /// The longest time that a task stood still for it.

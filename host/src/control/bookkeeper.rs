@@ -9,6 +9,7 @@ use super::host::{Shared, now_ms};
 use super::schemas::pipeline_of;
 use crate::catalog::{Pinned, PipelineRecord};
 use crate::operator::component::{BY_HAND, Event, ExchangeState, VersionRef};
+use crate::runtime::Level;
 use crate::spec::StepKind;
 use crate::wasm;
 
@@ -45,14 +46,13 @@ fn listen(shared: &Weak<Shared>, heard: &Receiver<Event>) {
         let Some(shared) = shared.upgrade() else { return };
         let ExchangeState::RolledBack { reason } = &event.exchange.state else { continue };
         let Some((pipeline, step)) = event.step.split_once('/') else { continue };
-        if reason != BY_HAND {
-            tracing::warn!(pipeline, step, from = event.exchange.to.label, reason, "rolled back");
-        }
+        let level = if reason == BY_HAND { Level::Info } else { Level::Warn };
         let entry = shared.entry(pipeline);
         let _change = entry.changing();
         if let Some(handle) = entry.started() {
             let (to, from) = (&event.exchange.to.label, &event.exchange.from.label);
-            handle.job().log(format!("step `{step}`: {to} was rolled back to {from}: {reason}"));
+            let line = format!("step `{step}`: {to} was rolled back to {from}: {reason}");
+            handle.job().log(level, line);
         }
         let Ok(record) = shared.catalog.pipeline(pipeline) else { continue };
         let Some(failed) = pinned_as(&record, step, &event.exchange.to) else { continue };

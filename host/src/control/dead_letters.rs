@@ -117,8 +117,8 @@ impl Host {
         let mut missing: BTreeSet<&str> = request.ids.iter().map(String::as_str).collect();
         while let Some(kept) = reader.next().map_err(unreadable)? {
             missing.remove(kept.id.as_str());
+            met |= request.step.as_ref() == Some(&kept.letter.step);
             if selection.takes(&kept) {
-                met = true;
                 replay.take(kept, &selection)?;
             }
         }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -29,6 +30,8 @@ const COMPILE_THREADS: usize = 2;
 pub struct Host {
     pub(super) shared: Arc<Shared>,
     bookkeeper: Bookkeeper,
+    /// It was told to end.
+    ending: AtomicBool,
 }
 
 /// What calls and the bookkeeper share.
@@ -69,6 +72,8 @@ pub(super) enum Place {
         reasons: Vec<Reason>,
         /// When.
         at: SystemTime,
+        /// Nobody tried: the host had ended at every start.
+        untried: bool,
     },
 }
 
@@ -161,7 +166,7 @@ impl Host {
         let bookkeeper = Bookkeeper::start(&shared).map_err(|e| {
             Refusal::new(RefusalKind::Internal, "a thread could not be started", e.to_string())
         })?;
-        let host = Host { shared, bookkeeper };
+        let host = Host { shared, bookkeeper, ending: AtomicBool::new(false) };
         host.start_wanted();
         Ok(host)
     }
@@ -185,7 +190,7 @@ impl Host {
             match &refused {
                 Some(reason) => {
                     let reasons = vec![Reason::new(reason.clone())];
-                    *entry.place() = Place::Broken { reasons, at: SystemTime::now() };
+                    *entry.place() = Place::Broken { reasons, at: SystemTime::now(), untried: true };
                 }
                 // The reasons are in its status.
                 None => drop(self.start_record(&entry, &record)),
@@ -299,6 +304,7 @@ impl Host {
         }
         self.shared.catalog.remove_pipeline(name)?;
         *entry.place() = Place::Idle;
+        entry.log.clear();
         self.shared.forget_unused(name, &entry);
         Ok(())
     }
@@ -330,7 +336,8 @@ impl Host {
             }
             Err(reasons) => {
                 tracing::error!(pipeline = record.name, "cannot start: {reasons:?}");
-                *entry.place() = Place::Broken { reasons: reasons.clone(), at: SystemTime::now() };
+                *entry.place() =
+                    Place::Broken { reasons: reasons.clone(), at: SystemTime::now(), untried: false };
                 let title = format!("pipeline `{}` cannot start", record.name);
                 Err(Refusal::with_reasons(RefusalKind::Conflict, title, reasons))
             }
@@ -347,13 +354,44 @@ impl Host {
         Ok(super::status::logs(&entry.log, limit))
     }
 
-    /// Whether everything that should run has been started.
+    /// Whether everything that should run has been started, and the host is not about to end. What was running is
+    /// started before there is a `Host` to ask. A pipeline that failed later has been started. The reasons name
+    /// pipelines and say no more of them: they are read by those who may not see a status.
     pub fn ready(&self) -> Answer<()> {
-        Ok(())
+        let refused = |reasons| Err(Refusal::with_reasons(RefusalKind::Unavailable, "not ready", reasons));
+        if self.ending.load(Relaxed) {
+            return refused(vec![Reason::new("the host is shutting down")]);
+        }
+        let records = self.shared.catalog.pipelines();
+        let wanted = records.iter().filter(|record| record.wanted == Wanted::Running);
+        let reasons: Vec<Reason> = wanted.filter_map(|record| self.missing(&record.name)).collect();
+        if reasons.is_empty() { Ok(()) } else { refused(reasons) }
+    }
+
+    /// That a pipeline could not even be started, if so.
+    fn missing(&self, name: &str) -> Option<Reason> {
+        let entry = {
+            let entries = self.shared.entries.read().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(entries.get(name)?)
+        };
+        let Place::Broken { untried, .. } = *entry.place() else { return None };
+        Some(Reason::new(match untried {
+            false => format!("pipeline `{name}` could not be started: `sabot pipeline show {name}` says why"),
+            true => format!(
+                "pipeline `{name}` was not started: the host had ended soon after each of its last starts; \
+                 `sabot pipeline show {name}` says what to do"
+            ),
+        }))
+    }
+
+    /// The host is about to end: it is not ready any more.
+    pub fn announce_end(&self) {
+        self.ending.store(true, Relaxed);
     }
 
     /// Stops every pipeline gracefully; what should run does so again after the next start.
     pub fn shutdown(&self) {
+        self.announce_end();
         let entries: Vec<Arc<Entry>> = {
             let entries = self.shared.entries.read().unwrap_or_else(PoisonError::into_inner);
             entries.values().cloned().collect()
@@ -410,6 +448,7 @@ pub(super) fn refused_component(error: &wasm::WasmError) -> Refusal {
 mod tests {
     use super::super::How;
     use super::*;
+    use crate::operator::native::Function;
 
     const PIPELINE: &str = "
 name: p
@@ -456,7 +495,45 @@ sinks: { gone: { from: made, blackhole: {} } }
         let status = second.pipeline("p").unwrap();
         assert_eq!(status.state, PipelineState::Failed);
         assert!(status.reason.unwrap().contains("5 times in a row"));
+        insta::assert_snapshot!(second.ready().unwrap_err(), @r"
+        not ready
+          pipeline `p` was not started: the host had ended soon after each of its last starts; `sabot pipeline show p` says what to do
+        ");
         assert_eq!(second.start_pipeline("p").unwrap().state, PipelineState::Starting);
+        second.ready().unwrap();
+        second.shutdown();
+        insta::assert_snapshot!(second.ready().unwrap_err(), @r"
+        not ready
+          the host is shutting down
+        ");
+    }
+
+    #[test]
+    fn a_host_is_ready_when_everything_that_should_run_was_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = host(folder.path());
+        first.ready().unwrap();
+        let with_function = "
+name: native
+sources: { made: { generate: { schema: { id: int64 }, columns: { id: sequence }, rate: 10 } } }
+steps: { kept: { from: made, native: same } }
+sinks: { gone: { from: kept, blackhole: {} } }
+";
+        let same = Function::map(Ok);
+        first.run(with_function.as_bytes(), Functions::from([("same".to_owned(), same)])).unwrap();
+        first.apply(None, PIPELINE.as_bytes(), How::default()).unwrap();
+        first.ready().unwrap();
+        first.shutdown();
+        drop(first);
+        // Now nobody gives it the function.
+        let second = host(folder.path());
+        insta::assert_snapshot!(second.ready().unwrap_err(), @r"
+        not ready
+          pipeline `native` could not be started: `sabot pipeline show native` says why
+        ");
+        assert_eq!(second.ready().unwrap_err().kind, RefusalKind::Unavailable);
+        second.stop_pipeline("native").unwrap();
+        second.ready().unwrap();
         second.shutdown();
     }
 }

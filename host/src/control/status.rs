@@ -43,7 +43,7 @@ impl Shared {
                     status.since_ms = *at_ms;
                 }
             }
-            Place::Broken { reasons, at } => {
+            Place::Broken { reasons, at, .. } => {
                 status.state = PipelineState::Failed;
                 status.since_ms = ms(*at);
                 let texts: Vec<String> = reasons

@@ -8,7 +8,9 @@ use super::api::*;
 use super::host::{Answer, Entry, Host, now_ms};
 use super::{Reason, Refusal, RefusalKind};
 use crate::catalog::{Pinned, PipelineRecord, Wanted};
-use crate::operator::component::{ExchangeError, ExchangeState, Exchanged, StepControl, Version};
+use crate::operator::component::{
+    ExchangeError, ExchangeState, Exchanged, StepControl, Version, differences,
+};
 use crate::spec::{self, Format, StepKind, nearest};
 
 /// How long the tasks of a step may take to come between two batches.
@@ -47,12 +49,20 @@ impl Host {
             });
         }
         let before = self.shared.catalog.component(&running.digest)?;
+        let fits = self.fitting(&record, step, &pinned);
         if before.world != found.world {
             let reason =
                 format!("step `{step}` runs a {}, {} is a {}", before.world, found.label(), found.world);
-            return Err(Refusal::new(RefusalKind::Conflict, "another world", reason));
+            let others = match &fits {
+                Ok(version) => at_work(&entry, step).map_or_else(Vec::new, |control| {
+                    differences(&*control.running(), &**version).into_iter().map(Reason::new).collect()
+                }),
+                Err(refusal) => refusal.reasons.clone(),
+            };
+            return Err(another_world(reason, others));
         }
-        let version = self.fitting(&record, step, &pinned)?;
+        let version = fits?;
+        let checkpoint = last_checkpoint(&entry);
         let exchanged = match at_work(&entry, step) {
             Some(control) => Some(control.exchange(version, EXCHANGE_PATIENCE).map_err(refused)?),
             None => None,
@@ -67,7 +77,7 @@ impl Host {
         }
         let kept = kept?;
         self.start_with_another_component(&entry, &kept)?;
-        Ok(answer(&kept, before.label(), found.label(), exchanged))
+        Ok(answer(&kept, before.label(), found.label(), checkpoint, exchanged))
     }
 
     /// Goes back to the component before.
@@ -87,6 +97,7 @@ impl Host {
             self.shared.catalog.component(&pin.current.digest)?.label(),
             self.shared.catalog.component(&previous.digest)?.label(),
         );
+        let checkpoint = last_checkpoint(&entry);
         let exchanged = match at_work(&entry, step) {
             Some(control) => {
                 let version = self.fitting(&record, step, previous)?;
@@ -102,7 +113,7 @@ impl Host {
         };
         let kept = self.shared.catalog.roll_back(pipeline, step, request.expect, "by hand", now_ms())?;
         self.start_with_another_component(&entry, &kept)?;
-        Ok(answer(&kept, from, to, exchanged))
+        Ok(answer(&kept, from, to, checkpoint, exchanged))
     }
 
     /// A pipeline that gave up because too much failed begins again with what was put in its place.
@@ -123,15 +134,26 @@ impl Host {
     }
 }
 
-fn answer(record: &PipelineRecord, from: String, to: String, exchanged: Option<Exchanged>) -> Swapped {
+fn answer(
+    record: &PipelineRecord,
+    from: String,
+    to: String,
+    checkpoint: Option<u64>,
+    exchanged: Option<Exchanged>,
+) -> Swapped {
     Swapped {
         revision: record.revision,
         from,
         to,
-        checkpoint: None,
+        checkpoint,
         pause_ms: exchanged.map_or(0.0, |e| e.pause.as_secs_f64() * 1e3),
         noop: false,
     }
+}
+
+/// The last complete checkpoint of a pipeline that is not at rest, if it has had one.
+fn last_checkpoint(entry: &Entry) -> Option<u64> {
+    Some(entry.at_work()?.job().metrics().last_checkpoint()).filter(|number| *number > 0)
 }
 
 /// The control of a step whose pipeline is not at rest.
@@ -172,6 +194,12 @@ fn check_revision(record: &PipelineRecord, expect: Option<u64>) -> Answer<()> {
     }
 }
 
+/// A component of another world, and what else speaks against it.
+fn another_world(reason: String, others: Vec<Reason>) -> Refusal {
+    let reasons = std::iter::once(Reason::new(reason)).chain(others).collect();
+    Refusal::with_reasons(RefusalKind::Conflict, "another world", reasons)
+}
+
 fn refused(error: ExchangeError) -> Refusal {
     let title = "the exchange did not come about; the old version goes on";
     match error {
@@ -207,6 +235,7 @@ pub(super) fn describe(control: &StepControl, status: &mut StepStatus) {
         version: version.to_owned(),
         generation: found.generation,
         probation: found.probation.is_some(),
+        counters: found.counters,
         last_swap,
     });
     status.versions = found
@@ -220,4 +249,47 @@ pub(super) fn describe(control: &StepControl, status: &mut StepStatus) {
             traps: v.traps + v.timeouts + v.invalid,
         })
         .collect();
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::super::How;
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn the_last_checkpoint_is_that_of_a_pipeline_at_work() {
+        const PIPELINE: &str = "
+name: p
+sources: { made: { generate: { schema: { id: int64 }, columns: { id: sequence }, rate: 1000 } } }
+sinks: { gone: { from: made, blackhole: {} } }
+checkpoint: { every: 10ms }
+";
+        let folder = tempfile::tempdir().unwrap();
+        let config = Config { data_dir: folder.path().join("data"), insecure: true, ..Config::default() };
+        let host = Host::open(&config).unwrap();
+        host.apply(None, PIPELINE.as_bytes(), How::default()).unwrap();
+        let entry = host.shared.entry("p");
+        let started = Instant::now();
+        while last_checkpoint(&entry).is_none_or(|number| number < 2) {
+            assert!(started.elapsed() < Duration::from_secs(60), "there is no checkpoint");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        host.stop_pipeline("p").unwrap();
+        assert_eq!(last_checkpoint(&entry), None);
+        host.shutdown();
+    }
+
+    #[test]
+    fn a_component_of_another_world_is_told_everything_that_speaks_against_it() {
+        let others = vec![Reason::new("it needs a column `amount`; the input has id")];
+        let refusal = another_world("step `score` runs a map, filter@1.0.0 is a filter".into(), others);
+        insta::assert_snapshot!(refusal, @r"
+        another world
+          step `score` runs a map, filter@1.0.0 is a filter
+          it needs a column `amount`; the input has id
+        ");
+    }
 }

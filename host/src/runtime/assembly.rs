@@ -13,7 +13,7 @@ use super::connectors::{self, NamedGroup};
 use super::dead_letters::DeadLetters;
 use super::input::{ChannelInput, SourceInput};
 use super::lanes::{Channels, Place, lanes, source_of};
-use super::log::PipelineLog;
+use super::log::{Level, PipelineLog};
 use super::metrics::PipelineMetrics;
 use super::native;
 use super::run::{COMMANDS_AT_ONCE, Made, Signals};
@@ -125,10 +125,14 @@ impl Job {
         self.tasks.load(Relaxed)
     }
 
-    /// Adds a line to the pipeline's log.
-    pub fn log(&self, line: String) {
-        tracing::info!(pipeline = self.name(), "{line}");
-        self.resources.log.host(line);
+    /// Adds a line to the pipeline's log and to the host's.
+    pub fn log(&self, level: Level, line: String) {
+        match level {
+            Level::Info => tracing::info!(pipeline = self.name(), "{line}"),
+            Level::Warn => tracing::warn!(pipeline = self.name(), "{line}"),
+            Level::Error => tracing::error!(pipeline = self.name(), "{line}"),
+        }
+        self.resources.log.host(level, line);
     }
 
     /// The groups that give the pipeline its partitions, with the names of their sources.

@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Select, Sender, bounded};
 
 use super::assembly::Job;
 use super::life::{Life, State};
+use super::log::Level;
 use super::replay::{Again, Order, Outcome, UnderWay};
 use super::run::{Happened, Run};
 use super::watch::Watch;
@@ -219,25 +220,19 @@ impl Coordinator {
                     return self.life.enter(State::Stopped, Some(SOURCES_ENDED.into()));
                 }
                 Ok(Ending::GaveUp(reason)) => {
-                    tracing::error!(pipeline = self.job.name(), reason, "the pipeline gave up");
-                    self.job.log(format!("gave up: {reason}"));
+                    self.job.log(Level::Error, format!("gave up: {reason}"));
                     (self.on_give_up)(&reason);
                     return self.life.give_up(reason);
                 }
                 // Whoever stops a pipeline does not want it to start again, whatever became of its last batches.
                 Err(reason) if self.is_stopping() => {
-                    self.job.log(format!("stopped: {reason}"));
+                    self.job.log(Level::Warn, format!("stopped: {reason}"));
                     return self.life.enter(State::Stopped, Some(reason));
                 }
                 Err(reason) => {
                     let wait = failures.failed(&policy, started.elapsed());
-                    tracing::error!(
-                        pipeline = self.job.name(),
-                        reason,
-                        retry_in_ms = wait.as_millis() as u64,
-                        "the pipeline failed"
-                    );
-                    self.job.log(format!("failed: {reason}; next start in {} ms", wait.as_millis()));
+                    let line = format!("failed: {reason}; next start in {} ms", wait.as_millis());
+                    self.job.log(Level::Error, line);
                     self.life.failed(reason, wait);
                     if self.stopped.recv_timeout(wait).is_ok() {
                         return self.life.enter(State::Stopped, None);
@@ -352,7 +347,7 @@ impl Coordinator {
         if let Some((run, _)) = run.take()
             && let Err(reason) = self.finish(run, memberships)
         {
-            self.job.log(format!("stopped without finishing: {reason}"));
+            self.job.log(Level::Warn, format!("stopped without finishing: {reason}"));
         }
     }
 
@@ -430,7 +425,8 @@ impl Coordinator {
                     memberships[index].partitions = partitions;
                 }
                 Ok(Some(GroupEvent::Revoked)) => {
-                    self.job.log("partitions are being moved: finishing what was read".into());
+                    let line = "partitions are being moved: finishing what was read";
+                    self.job.log(Level::Info, line.into());
                     if let Some((run, _)) = run.take() {
                         self.drain(run, memberships)?;
                     }
@@ -455,7 +451,7 @@ impl Coordinator {
         self.waits = None;
         let run = Run::start(&self.job, partitions, self.tasks_checkpoint, Halt::of(&self.stopping))?;
         self.job.set_tasks(run.tasks());
-        self.job.log(format!("running: {count} partitions, {} tasks", run.tasks()));
+        self.job.log(Level::Info, format!("running: {count} partitions, {} tasks", run.tasks()));
         Ok(run)
     }
 

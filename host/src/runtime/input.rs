@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{Array, Int64Array};
+use arrow::array::{Array, Int64Array, RecordBatch};
 use arrow::compute;
 use arrow::datatypes::DataType;
 use crossbeam_channel::{Receiver, Select};
@@ -13,7 +13,7 @@ use super::metrics::PipelineMetrics;
 use super::walker::{TaskError, Walker};
 use crate::batch::{Batch, Message, Parents, RawRecords};
 use crate::checkpoint::{Aligned, Alignment};
-use crate::codec::{Decoded, Decoder};
+use crate::codec::{Decoded, Decoder, Unavailable};
 use crate::connector::{Commit, ConnectorError, Partition, Read, ReadLimits};
 use crate::time::{BoundedOutOfOrder, WatermarkMerge};
 
@@ -44,8 +44,16 @@ pub(super) struct SourceInput {
     event_time: Option<(String, BoundedOutOfOrder)>,
     batch_rows: usize,
     metrics: Arc<PipelineMetrics>,
-    /// Read, but not decoded yet: the registry of its schemas does not answer.
-    undecoded: Option<Arc<RawRecords>>,
+    /// Read, but not decoded yet.
+    undecoded: Option<Undecoded>,
+}
+
+/// Records that were read and are left to another turn.
+struct Undecoded {
+    records: Arc<RawRecords>,
+    /// The registry of their schemas does not answer. Otherwise the records before them took all that is decoded at
+    /// once.
+    unavailable: bool,
 }
 
 impl SourceInput {
@@ -72,7 +80,7 @@ impl SourceInput {
 
     /// The first record that has not gone through.
     fn position(&self) -> i64 {
-        let first = self.undecoded.as_ref().and_then(|raw| raw.records().first());
+        let first = self.undecoded.as_ref().and_then(|left| left.records.records().first());
         first.map_or_else(|| self.partition.reader.position(), |record| record.offset)
     }
 
@@ -81,11 +89,16 @@ impl SourceInput {
     pub fn check_finished(&self) -> Result<(), TaskError> {
         match &self.undecoded {
             None => Ok(()),
-            Some(raw) => Err(self.failed(&format!(
+            Some(left) => Err(self.failed(&format!(
                 "{} records were read and their schema's registry does not answer; they are read again",
-                raw.len()
+                left.records.len()
             ))),
         }
+    }
+
+    /// Whether something that was read is only waiting for its turn.
+    pub fn has_more(&self) -> bool {
+        self.undecoded.as_ref().is_some_and(|left| !left.unavailable)
     }
 
     /// Reads once, waiting at most `wait`, and sends what came through `walker`. After [`TaskError::Left`] a
@@ -98,8 +111,8 @@ impl SourceInput {
 
     fn read(&mut self, walker: &mut Walker, wait: Duration) -> Result<Turn, TaskError> {
         let limits = ReadLimits { records: self.batch_rows, bytes: BATCH_BYTES, wait };
-        if let Some(raw) = self.undecoded.take() {
-            return self.records(walker, raw);
+        if let Some(left) = self.undecoded.take() {
+            return self.records(walker, left.records);
         }
         match self.partition.reader.read(limits) {
             Ok(Read::Idle) => {
@@ -108,13 +121,10 @@ impl SourceInput {
             }
             Ok(Read::End) => return Ok(Turn::Ended),
             Ok(Read::Rows(rows)) => {
-                walker.root().metrics.took(rows.num_rows(), rows.get_array_memory_size());
+                walker.root().metrics.took(rows.num_rows(), bytes_of(&rows));
                 self.send(walker, Batch::new(rows))?;
             }
-            Ok(Read::Records(raw)) => {
-                walker.root().metrics.took(raw.len(), raw.byte_len());
-                return self.records(walker, Arc::new(raw));
-            }
+            Ok(Read::Records(raw)) => return self.records(walker, Arc::new(raw)),
             Err(ConnectorError::Retry(reason)) => return Ok(Turn::Waiting(reason)),
             Err(ConnectorError::Stop(reason)) => return Err(self.failed(&reason)),
         }
@@ -123,39 +133,49 @@ impl SourceInput {
     }
 
     fn records(&mut self, walker: &mut Walker, raw: Arc<RawRecords>) -> Result<Turn, TaskError> {
-        if let Some((reason, left)) = self.decode(walker, raw)? {
-            self.undecoded = Some(left);
-            return Ok(Turn::Waiting(format!("source `{}`: {reason}", self.partition.source)));
-        }
+        let decoded = match self.decode(walker, &raw)? {
+            Ok(decoded) => decoded,
+            Err(unavailable) => {
+                self.undecoded = Some(Undecoded { records: raw, unavailable: true });
+                return Ok(Turn::Waiting(format!("source `{}`: {unavailable}", self.partition.source)));
+            }
+        };
+        // A few bytes may become much: what was decoded is sent on before more is, in a turn of its own.
+        let rest = (decoded.taken < raw.len()).then(|| Arc::new(raw.rest(decoded.taken)));
+        let left_bytes = rest.as_ref().map_or(0, |rest| rest.byte_len());
+        walker.root().metrics.took(decoded.taken, raw.byte_len() - left_bytes);
+        self.send_decoded(walker, &raw, decoded)?;
+        self.undecoded = rest.map(|records| Undecoded { records, unavailable: false });
         self.note();
         Ok(Turn::Worked)
     }
 
-    /// Decodes records and sends their rows on; also those of a dead letter, which count as read long ago. Answers
-    /// why no more can be decoded now, if so, and the records that are left.
-    pub fn decode(
+    /// Decodes the record of a dead letter, which counted as read long ago, and sends its rows on. Answers why it
+    /// cannot be decoded now, if so.
+    pub fn replay(
         &mut self,
         walker: &mut Walker,
-        mut raw: Arc<RawRecords>,
-    ) -> Result<Option<(String, Arc<RawRecords>)>, TaskError> {
-        loop {
-            let Some(decoder) = &mut self.decoder else {
-                return Err(self.failed("it reads bytes but has no `decode`"));
-            };
-            let started = std::time::Instant::now();
-            let decoded = match decoder.decode(&raw) {
-                Ok(decoded) => decoded,
-                Err(unavailable) => return Ok(Some((unavailable.to_string(), raw))),
-            };
-            walker.root().metrics.worked(started.elapsed());
-            let taken = decoded.taken;
-            self.send_decoded(walker, &raw, decoded)?;
-            if taken == raw.len() {
-                return Ok(None);
-            }
-            // A few bytes may become much: what was decoded is sent on before more is.
-            raw = Arc::new(raw.rest(taken));
+        raw: &Arc<RawRecords>,
+    ) -> Result<Option<String>, TaskError> {
+        match self.decode(walker, raw)? {
+            // One record is never left to another run.
+            Ok(decoded) => self.send_decoded(walker, raw, decoded).map(|()| None),
+            Err(unavailable) => Ok(Some(unavailable.to_string())),
         }
+    }
+
+    fn decode(
+        &mut self,
+        walker: &mut Walker,
+        raw: &RawRecords,
+    ) -> Result<Result<Decoded, Unavailable>, TaskError> {
+        let Some(decoder) = &mut self.decoder else {
+            return Err(self.failed("it reads bytes but has no `decode`"));
+        };
+        let started = std::time::Instant::now();
+        let decoded = decoder.decode(raw);
+        walker.root().metrics.worked(started.elapsed());
+        Ok(decoded)
     }
 
     fn send_decoded(
@@ -199,6 +219,11 @@ impl SourceInput {
     fn failed(&self, reason: &str) -> TaskError {
         TaskError::Failed(format!("source `{}`: {reason}", self.partition.source))
     }
+}
+
+/// The bytes of the values of a batch, which may be a part of a larger one.
+fn bytes_of(rows: &RecordBatch) -> usize {
+    rows.columns().iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or_default()).sum()
 }
 
 /// The newest event time in a batch, in milliseconds; `None` when all are null.

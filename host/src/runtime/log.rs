@@ -8,6 +8,28 @@ use std::time::SystemTime;
 /// Lines that are kept of the host, and as many of components.
 const LINES: usize = 1000;
 
+/// How urgent a line of the host is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// It goes on as it should.
+    Info,
+    /// It goes on, and somebody should know.
+    Warn,
+    /// It does not go on.
+    Error,
+}
+
+impl Level {
+    /// The word used everywhere outside.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Level::Info => "info",
+            Level::Warn => "warn",
+            Level::Error => "error",
+        }
+    }
+}
+
 /// A line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogEntry {
@@ -38,8 +60,8 @@ struct Lines {
 
 impl PipelineLog {
     /// Adds what the host says.
-    pub fn host(&self, message: String) {
-        self.add("info", None, message);
+    pub fn host(&self, level: Level, message: String) {
+        self.add(level.as_str(), None, message);
     }
 
     /// Adds what the component of a step says.
@@ -55,6 +77,13 @@ impl PipelineLog {
             ring.pop_front();
         }
         ring.push_back(LogEntry { seq: lines.count, at: SystemTime::now(), level, step, message });
+    }
+
+    /// Forgets all lines; the next ones are counted on.
+    pub fn clear(&self) {
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.host.clear();
+        lines.components.clear();
     }
 
     /// The newest lines, at most `limit`, oldest first.
@@ -78,17 +107,17 @@ mod tests {
     #[test]
     fn a_component_that_says_much_leaves_what_the_host_said() {
         let log = PipelineLog::default();
-        log.host("running".into());
+        log.host(Level::Info, "running".into());
         for n in 0..LINES + 5 {
             log.component("score", "warn", &format!("line {n}"));
         }
-        log.host("failed".into());
+        log.host(Level::Error, "failed".into());
         let all = log.newest(usize::MAX);
         assert_eq!(all.len(), LINES + 2);
-        let said = |line: &LogEntry| (line.seq, line.step.clone(), line.message.clone());
-        assert_eq!(said(&all[0]), (1, None, "running".into()));
-        assert_eq!(said(&all[1]), (7, Some("score".into()), "line 5".into()));
-        assert_eq!(said(all.last().unwrap()), (1007, None, "failed".into()));
+        let said = |line: &LogEntry| (line.seq, line.level, line.step.clone(), line.message.clone());
+        assert_eq!(said(&all[0]), (1, "info", None, "running".into()));
+        assert_eq!(said(&all[1]), (7, "warn", Some("score".into()), "line 5".into()));
+        assert_eq!(said(all.last().unwrap()), (1007, "error", None, "failed".into()));
         let newest: Vec<u64> = log.newest(2).iter().map(|line| line.seq).collect();
         assert_eq!(newest, [1006, 1007]);
         assert_eq!(log.newest(0), []);

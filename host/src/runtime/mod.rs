@@ -34,7 +34,7 @@ mod watch;
 pub use assembly::{Job, Resources};
 pub use coordinator::{Handle, OnGiveUp, SOURCES_ENDED};
 pub use life::{Life, Snapshot, State};
-pub use log::{LogEntry, PipelineLog};
+pub use log::{Level, LogEntry, PipelineLog};
 pub use metrics::{NodeMetrics, NodeTotals, PipelineMetrics, SourceTotals};
 pub use native::bind_native;
 pub use replay::Outcome;

@@ -152,12 +152,18 @@ impl Task {
         self.draining.load(Relaxed) && !self.walker.retries.is_empty()
     }
 
+    /// Whether something that was read has to get through before the last barrier.
+    fn has_more(&self) -> bool {
+        let more = matches!(&self.feed, Feed::Source(source) if source.has_more());
+        self.draining.load(Relaxed) && more
+    }
+
     /// What the coordinator wants, and a barrier that came by the channels.
     fn obey(&mut self, progress: &mut Progress) -> Result<(), TaskError> {
         loop {
             progress.command = progress.command.take().or_else(|| self.commands.try_recv().ok());
             // Asked after a command was received: the last barrier is sent after the end was announced.
-            if self.is_settling() {
+            if self.is_settling() || self.has_more() {
                 return Ok(());
             }
             if let Some(id) = progress.barrier.take() {
@@ -199,10 +205,8 @@ impl Task {
             match (letter.rows.take(), &mut self.feed) {
                 (Some(rows), _) => self.walker.run(letter.node, letter.batch(rows))?,
                 (None, Feed::Source(source)) => {
-                    let records = Arc::clone(&letter.records);
-                    if let Some((_, left)) = source.decode(&mut self.walker, records)? {
+                    if source.replay(&mut self.walker, &letter.records)?.is_some() {
                         // The registry of its schema does not answer: the same letter again, later.
-                        letter.records = left;
                         progress.letters.push_front(letter);
                         self.walker.sleep(OUTSIDE_WAIT)?;
                         break;

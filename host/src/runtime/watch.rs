@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::assembly::Job;
+use super::log::Level;
 use super::metrics::NodeMetrics;
 use super::refused::STAYS_STOPPED;
 use crate::supervise::{ErrorGuard, Seen};
@@ -79,7 +80,7 @@ impl Place {
         let excess = self.guard.observe(now, seen)?;
         let control = job.component(&self.name);
         if let Some(label) = control.and_then(|control| control.refuse_trial(&excess.to_string())) {
-            job.log(format!("step `{}`: {label} is taken back: {excess}", self.name));
+            job.log(Level::Warn, format!("step `{}`: {label} is taken back: {excess}", self.name));
             self.guard.forget();
             return None;
         }

@@ -130,12 +130,14 @@ impl Component {
             guest_ports: Vec::new(),
             output_ports: Vec::new(),
             counters: Mutex::default(),
-            gate: Arc::new(LogGate::new(log)),
+            // What a trial says is not said by what runs.
+            gate: Arc::default(),
         };
         let (_, ports) = binding.start().map_err(|e| WasmError::new(e.with_logs()))?;
         binding.output_ports = ports::leaving(self.manifest(), input, &ports)
             .map_err(|wrong| WasmError::new(format!("what its bind answered is wrong: {wrong}")))?;
         binding.guest_ports = ports;
+        binding.gate = Arc::new(LogGate::new(log));
         Ok(Arc::new(Bound { binding: Arc::new(binding) }))
     }
 
@@ -353,6 +355,10 @@ impl Version for Bound {
 
     fn call_limit(&self) -> Duration {
         self.binding.limits.batch_timeout
+    }
+
+    fn counters(&self) -> BTreeMap<String, u64> {
+        Bound::counters(self)
     }
 
     fn instantiate(&self) -> Result<Box<dyn Guest>, CallError> {

@@ -19,7 +19,7 @@
 //! | output ports | [`MAX_PORTS`] | refused at bind |
 //! | code and text of a row error | [`MAX_ERROR_CODE_BYTES`], [`MAX_TEXT_BYTES`] | cut |
 //! | log kept for the next trap | [`MAX_LOG_LINES`] lines of at most [`MAX_TEXT_BYTES`] | the oldest go |
-//! | log lines passed on to the host's log | [`MAX_LOG_LINES_PER_SECOND`] a version of a step | counted, not written |
+//! | log lines passed on to the host's log and the pipeline's | [`MAX_LOG_LINES_PER_SECOND`] a version of a step | counted, not written |
 //! | counters | [`MAX_COUNTERS`] names an instance | further names are ignored |
 //! | tables | [`MAX_TABLES`] with [`MAX_TABLE_ELEMENTS`] elements each; 8 bytes an element count as memory | growing fails |
 //! | modules and components inside | [`MAX_MODULES`] | refused, not compiled |

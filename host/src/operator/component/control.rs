@@ -117,6 +117,8 @@ pub struct ComponentStatus {
     pub before: Option<VersionRef>,
     /// Tasks at work.
     pub tasks: usize,
+    /// What the running version has counted itself, by name.
+    pub counters: BTreeMap<String, u64>,
     /// Exchanges, oldest first.
     pub history: Vec<Exchange>,
     /// Figures of each version, the one that came last at the end.
@@ -182,6 +184,7 @@ impl StepControl {
             probation: trial,
             before: ledger.last_before().map(|before| VersionRef::of(&*before.version)),
             tasks: state.tasks.len(),
+            counters: ledger.running().version.counters(),
             history: ledger.history().cloned().collect(),
             versions: ledger.totals(),
         }

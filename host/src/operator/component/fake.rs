@@ -1,6 +1,6 @@
 //! A scripted component for tests: rows are numbers, and the script says on which of them what goes wrong.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -39,6 +39,8 @@ pub struct Script {
     pub at_call: Option<AtCall>,
     /// Columns of the only port; those of [`rows`] when not given.
     pub schema: Option<SchemaRef>,
+    /// What it says that it counted.
+    pub counters: BTreeMap<String, u64>,
     pub journal: Journal,
 }
 
@@ -115,6 +117,10 @@ impl Version for FakeVersion {
 
     fn call_limit(&self) -> Duration {
         CALL_LIMIT
+    }
+
+    fn counters(&self) -> BTreeMap<String, u64> {
+        self.script.counters.clone()
     }
 
     fn instantiate(&self) -> Result<Box<dyn Guest>, CallError> {

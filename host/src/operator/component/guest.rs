@@ -1,6 +1,7 @@
 //! The seam between the operator that calls a component and the machinery that runs one: a version that makes
 //! instances, and an instance that answers calls. Knows nothing of any WebAssembly runtime.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -28,6 +29,9 @@ pub trait Version: Send + Sync {
 
     /// The time that a call may take.
     fn call_limit(&self) -> Duration;
+
+    /// What its instances have counted themselves, by name.
+    fn counters(&self) -> BTreeMap<String, u64>;
 
     /// An instance of its own memory, bound and opened, ready for its first batch. May take milliseconds.
     fn instantiate(&self) -> Result<Box<dyn Guest>, CallError>;

@@ -95,6 +95,17 @@ fn describe(out: &Output) -> String {
 }
 
 #[test]
+fn a_status_has_what_the_running_version_counted() {
+    let mut bench = Bench::new();
+    assert!(bench.control.status().counters.is_empty());
+    let counters = [("hits".to_owned(), 3)].into();
+    bench.exchange("a@2", Script { counters, ..Script::default() }).expect("it fits");
+    assert_eq!(bench.control.status().counters["hits"], 3);
+    bench.meanwhile(|control| control.rollback(LONG)).expect("there is one before");
+    assert!(bench.control.status().counters.is_empty());
+}
+
+#[test]
 fn a_version_proves_itself_and_the_old_instance_is_closed_only_then() {
     let mut bench = Bench::new();
     assert_eq!(bench.batch(0..2), "0:a@1 1:a@1");
