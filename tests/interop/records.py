@@ -8,6 +8,7 @@ import datetime as dt
 import json
 import math
 import pathlib
+import struct
 import tempfile
 import uuid
 from decimal import Decimal
@@ -51,6 +52,8 @@ class Avro:
                 "price": Decimal(n * 1_000_001 - 5_000).scaleb(-3),
                 "fee": Decimal(-n * 99).scaleb(-2),
                 "key": uuid.UUID(int=n * 2**96 + 4711),
+                # What the client has no type for it takes as numbers and bytes.
+                "key_fixed": uuid.UUID(int=n * 2**64 + 1).bytes,
                 "day": dt.date(1969, 12, 25) + dt.timedelta(days=n),
                 "time_ms": (dt.datetime(2024, 1, 1, 1, 2, 3) + dt.timedelta(milliseconds=n * 997)).time(),
                 "time_us": (dt.datetime(2024, 1, 1, 23, 0, 0) + micros).time(),
@@ -58,6 +61,9 @@ class Avro:
                 "at_us": at + micros,
                 "local_ms": at.replace(tzinfo=None),
                 "local_us": at.replace(tzinfo=None) + micros,
+                "at_ns": 1_709_164_798_000_000_001 + n * 1_000_000_007,
+                "local_ns": 999_999_999 - n * 10**15,
+                "took": struct.pack("<III", n, 2**32 - 1 - n, n * 1_001),
                 "maybe": None if n % 3 == 0 else f"maybe {n}",
                 "last": None if n % 4 == 0 else n,
                 "tags": [f"t{i}" for i in range(n % 4)],
@@ -80,10 +86,19 @@ class Avro:
         }
 
     @staticmethod
+    def raw(record):
+        """What the client takes as numbers and bytes and Sabot as what it is."""
+        months, days, millis = struct.unpack("<III", record["took"])
+        return {
+            "key_fixed": str(uuid.UUID(bytes=record["key_fixed"])),
+            "took": {"months": months, "days": days, "millis": millis},
+        }
+
+    @staticmethod
     def as_json(record):
         since_midnight = lambda time: dt.datetime.combine(EPOCH.date(), time) - EPOCH
         since_1970 = lambda at: at.replace(tzinfo=None) - EPOCH
-        return record | {
+        return record | Avro.raw(record) | {
             "raw": b64(record["raw"]),
             "code": b64(record["code"]),
             "key": str(record["key"]),
@@ -100,7 +115,7 @@ class Avro:
     @staticmethod
     def as_own(record):
         """What a schema that Sabot derives from the columns makes of a record."""
-        return record | {"key": str(record["key"]), "choice": Avro.choice(record["choice"])}
+        return record | Avro.raw(record) | {"key": str(record["key"]), "choice": Avro.choice(record["choice"])}
 
 
 def compiled(*names, folder=HERE):
@@ -152,6 +167,11 @@ class Protobuf:
                 message.took.FromNanoseconds(-n * 1_500_000_001)
                 message.wrapped.value = n - 1
                 message.wrapped_text.value = ""
+                message.wrapped_flag.value = n % 4 == 1
+                message.wrapped_ratio.value = n / 4 - 3
+                message.wrapped_raw.value = bytes([255, n % 256])
+                message.nothing.SetInParent()
+                message.mask.paths.extend(["price.cents", f"line_{n}"])
                 message.anything.update({"a": [1, None, "x"], "b": {"c": True}})
                 message.price.currency = "CHF"
                 message.price.cents = -n
@@ -183,6 +203,11 @@ class Protobuf:
             "took": if_there("took", lambda took: took.ToNanoseconds()),
             "wrapped": if_there("wrapped", lambda w: w.value),
             "wrapped_text": if_there("wrapped_text", lambda w: w.value),
+            "wrapped_flag": if_there("wrapped_flag", lambda w: w.value),
+            "wrapped_ratio": if_there("wrapped_ratio", lambda w: w.value),
+            "wrapped_raw": if_there("wrapped_raw", lambda w: b64(w.value)),
+            "nothing": if_there("nothing", lambda _: {}),
+            "mask": if_there("mask", lambda mask: {"paths": list(mask.paths)}),
             "anything": if_there("anything", lambda _: {"a": [1, None, "x"], "b": {"c": True}}),
             "numbers": list(m.numbers),
             "tags": list(m.tags),

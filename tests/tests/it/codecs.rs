@@ -4,6 +4,7 @@
 pub mod avro;
 mod beside;
 mod broken;
+mod cases;
 mod ipc;
 mod msgpack;
 mod order;

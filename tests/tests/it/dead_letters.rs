@@ -53,15 +53,6 @@ fn pipeline(name: &str, from: &Topic, steps: Value, last: &str, to: &Topic) -> V
     })
 }
 
-/// Everything that is in `from` at this moment is done, and its outputs and letters are out.
-fn wait_until_done(http: &Http, name: &str, from: &Topic) -> Value {
-    wait_until_read(http, name, from);
-    wait(http, name, "done", |status| {
-        let partitions = status["sources"][0]["partitions"].as_array().unwrap();
-        status["state"] == "running" && partitions.iter().all(|p| p["committed"] == p["position"])
-    })
-}
-
 fn letters(http: &Http, name: &str, query: &str) -> Vec<Value> {
     let answer = http.get(&format!("/v1/pipelines/{name}/dead-letters?{query}")).expect(200).json();
     answer["dead_letters"].as_array().unwrap().clone()

@@ -20,8 +20,17 @@ const RECORDS: usize = 240;
 
 /// All but `by_number`: JSON has no map by numbers.
 const PROTOBUF_COLUMNS: &str = "id small signed unsigned_small unsigned_large fixed_small fixed_large \
-    sfixed_small sfixed_large flag ratio amount text raw color maybe at took wrapped wrapped_text anything numbers tags \
-    counts price lines number word line";
+    sfixed_small sfixed_large flag ratio amount text raw color maybe at took wrapped wrapped_text wrapped_flag \
+    wrapped_ratio wrapped_raw nothing mask anything numbers tags counts price lines number word line";
+
+/// The Python with the clients; `None` where `cargo xtask test` did not set it up.
+pub fn python(test: &str) -> Option<String> {
+    let python = std::env::var("SABOT_INTEROP_PYTHON").ok();
+    if python.is_none() {
+        skip(test, "no Python with the clients: use `cargo xtask test`");
+    }
+    python
+}
 
 /// The Python with the clients, a broker and a registry.
 struct Clients<'a> {
@@ -31,13 +40,9 @@ struct Clients<'a> {
 }
 
 impl<'a> Clients<'a> {
-    /// `None` where `cargo xtask test` did not set up the clients.
+    /// `None` where there is no such Python.
     fn for_test(test: &str, broker: &'a Broker) -> Option<Self> {
-        let Ok(python) = std::env::var("SABOT_INTEROP_PYTHON") else {
-            skip(test, "no Python with the clients: use `cargo xtask test`");
-            return None;
-        };
-        Some(Clients { python, broker, registry: TestRegistry::start() })
+        Some(Clients { python: python(test)?, broker, registry: TestRegistry::start() })
     }
 
     /// Runs `tests/interop/clients.py`.

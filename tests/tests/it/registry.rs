@@ -1,6 +1,10 @@
 //! A schema registry that is away, wrong, slow or silent: its pipeline waits and says for what, its neighbours go on, and
 //! nothing is lost. Writers that change their schema meanwhile, schemas that may not be, and secrets that stay where they
-//! are.
+//! are. The modules below have the subjects of sinks, what one partition costs the others, and TLS.
+
+mod partitions;
+mod subjects;
+mod tls;
 
 use std::time::{Duration, Instant};
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use rdkafka::Message;
 use sabot_test_registry::TestRegistry;
 use sabot_tests::broker::Broker;
 use sabot_tests::guests::component;
@@ -14,7 +15,7 @@ use sabot_tests::host_process::{HostOptions, HostProcess};
 use sabot_tests::http::Http;
 use sabot_tests::record::Record;
 use sabot_tests::topic::Topic;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// How long a test waits for what must come.
 pub const LIMIT: Duration = Duration::from_secs(120);
@@ -91,6 +92,15 @@ pub fn wait_until_read(http: &Http, name: &str, from: &Topic) -> Value {
     })
 }
 
+/// Waits until everything that is in `from` at this moment is done, and its outputs and letters are out.
+pub fn wait_until_done(http: &Http, name: &str, from: &Topic) -> Value {
+    wait_until_read(http, name, from);
+    wait(http, name, "done", |status| {
+        let partitions = status["sources"][0]["partitions"].as_array().unwrap();
+        status["state"] == "running" && partitions.iter().all(|p| p["committed"] == p["position"])
+    })
+}
+
 /// Reads orders from `from`, runs them through `steps`, whose last is `last`, into `to`.
 pub fn orders_pipeline(name: &str, from: &Topic, steps: Value, last: &str, to: &Topic) -> Value {
     json!({
@@ -124,8 +134,28 @@ pub fn is_large(id: u64) -> bool {
 pub fn times_by_id(topic: &Topic) -> HashMap<u64, u32> {
     let mut times = HashMap::new();
     topic.for_each(|message| {
-        let value: Value = serde_json::from_slice(rdkafka::Message::payload(message).unwrap()).unwrap();
+        let value: Value = serde_json::from_slice(message.payload().unwrap()).unwrap();
         *times.entry(value["id"].as_u64().unwrap()).or_default() += 1;
+    });
+    times
+}
+
+/// How often each of the first `count` orders is in `topic`, where [`orders_pipeline`] wrote them. Every record has the
+/// columns of its order, those that `added` says of it and no others, and the order's user as its key.
+pub fn times_of_whole_orders(topic: &Topic, count: u64, added: impl Fn(u64) -> Value) -> Vec<u32> {
+    let mut times = vec![0; count as usize];
+    topic.for_each(|message| {
+        let text = String::from_utf8_lossy(message.payload().unwrap());
+        let mut row: Map<String, Value> = serde_json::from_str(&text).unwrap();
+        let id = row["id"].as_u64().unwrap();
+        assert!(id < count, "nobody has sent {text}");
+        let sent: Value = serde_json::from_str(&order(id)).unwrap();
+        let found = ["id", "user", "amount"].map(|column| row.remove(column));
+        let amounts = [found[2].as_ref(), sent.get("amount")].map(|amount| amount.and_then(Value::as_f64));
+        assert_eq!((&found[1], amounts[0]), (&sent.get("user").cloned(), amounts[1]), "{text}");
+        assert_eq!(Value::Object(row), added(id), "{text}");
+        assert_eq!(message.key(), sent["user"].as_str().map(str::as_bytes), "the key of {text}");
+        times[id as usize] += 1;
     });
     times
 }

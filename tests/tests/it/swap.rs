@@ -123,3 +123,69 @@ fn the_same_digest_twice_changes_nothing_and_an_old_revision_is_a_conflict() {
         http.post(&format!("/v1/pipelines/{name}/steps/score/rollback"), &json!({})).expect(200).json();
     assert_eq!((&back["to"], &back["revision"]), (&json!(v1), &json!(3)));
 }
+
+#[test]
+fn a_version_that_never_comes_back_is_taken_back_by_itself() {
+    let Some(broker) = Broker::for_test("a_version_that_never_comes_back") else { return };
+    let (from, to) = (broker.topic("orders", 2), broker.topic("copied", 2));
+    let host = host(&broker);
+    let http = host.http();
+    let hostile = push(&http, "hostile-map");
+    let name = unique("endless").to_lowercase();
+    let steps = json!({ "copy": {
+        "from": "orders", "wasm": hostile, "config": { "mode": "ok" }, "limits": { "batch_timeout": "300ms" },
+    } });
+    apply(&http, &orders_pipeline(&name, &from, steps, "copy", &to));
+    let feeder = Feeder::start(&broker, &from, 10_000);
+    wait_for_count(&to, 5_000);
+    let component = format!("/v1/pipelines/{name}/steps/copy/component");
+    let looping = json!({ "ref": hostile, "config": { "mode": "endless-loop" } });
+    // It fits. What it does is seen by its first batch, which one task may be through with before the other has come.
+    let swapped = http.put(&component, &looping);
+    let in_time = swapped.status == 409 && swapped.text().contains("was taken back");
+    assert!(swapped.status == 200 || in_time, "{}", swapped.text());
+    let status = wait(&http, &name, "rolled back", |status| {
+        status["steps"][0]["component"]["last_swap"]["outcome"] == "rolled_back"
+    });
+    let reason = status["steps"][0]["component"]["last_swap"]["reason"].as_str().unwrap();
+    assert!(reason.contains("timeout") && reason.contains("no answer within 300ms"), "{reason}");
+    // The version before answers what comes, and what came meanwhile.
+    wait_for_count(&to, feeder.sent() as i64 + 5_000);
+    let sent = feeder.stop();
+    let status = wait_until_done(&http, &name, &from);
+    assert_eq!((&status["state"], &status["restarts"]), (&json!("running"), &json!(0)), "{status:#}");
+    assert_eq!(
+        (&status["dead_letters"], &status["steps"][0]["errors"]),
+        (&json!(0), &json!(0)),
+        "{status:#}"
+    );
+    http.post(&format!("/v1/pipelines/{name}/stop"), &json!({})).expect(200);
+    let times = times_of_whole_orders(&to, sent, |id| json!({ "copy": id, "text": "row" }));
+    let lost = times.iter().filter(|times| **times == 0).count();
+    let doubled = times.iter().filter(|times| **times > 1).count();
+    assert_eq!((lost, doubled), (0, 0), "of {sent}");
+}
+
+#[test]
+fn a_component_of_another_world_is_refused_and_the_step_goes_on() {
+    let Some(broker) = Broker::for_test("a_component_of_another_world_is_refused") else { return };
+    let (from, to) = (broker.topic("orders", 1), broker.topic("scored", 1));
+    let host = host(&broker);
+    let http = host.http();
+    let (scorer, filter) = (push(&http, "scorer-v1"), push(&http, "filter-amount"));
+    let name = unique("worlds").to_lowercase();
+    let steps = json!({ "score": { "from": "orders", "wasm": scorer } });
+    apply(&http, &orders_pipeline(&name, &from, steps, "score", &to));
+    from.produce((0..100).map(order));
+    wait_for_count(&to, 100);
+    let component = format!("/v1/pipelines/{name}/steps/score/component");
+    let request = json!({ "ref": filter, "config": { "min": 500 } });
+    let refused = http.put(&component, &request).expect(409).json();
+    let reasons = refused["reasons"].as_array().unwrap();
+    let says = |text: &str| reasons.iter().any(|reason| reason["message"].as_str().unwrap().contains(text));
+    assert!(says("runs a map") && says("is a filter"), "{refused:#}");
+    from.produce((100..200).map(order));
+    wait_for_count(&to, 200);
+    let status = wait_until_done(&http, &name, &from);
+    assert_eq!((&status["revision"], &status["restarts"]), (&json!(1), &json!(0)), "{status:#}");
+}

@@ -113,7 +113,33 @@ fn a_tombstone_is_a_row_of_nulls_and_a_row_can_be_one_again() {
         assert_eq!((found.key, found.value), (expected.key, expected.value), "record {n}");
     }
 
-    // Where a column cannot be null there is no row to make of it.
+    // Nothing is left out, and nothing added, where the columns of the value cannot be null and `decode` says that rows
+    // may.
+    let kept = broker.topic("kept", 1);
+    let mut users = source(json!({ "name": "string!" }));
+    users["decode"]["tombstone"] = json!("row");
+    apply(
+        &host.http(),
+        &json!({
+            "name": unique("kept").to_lowercase(),
+            "sources": { "users": users },
+            "steps": { "marked": {
+                "from": "users", "select": ["\"$key\" as user", "name", "name is null as gone"],
+            } },
+            "sinks": { "kept": {
+                "from": "marked",
+                "kafka": { "topic": kept.name(), "key": ["user"], "tombstone": "gone" },
+                "encode": { "codec": "json", "columns": ["name"] },
+            } },
+        }),
+    );
+    wait_for_count(&kept, 90);
+    for (n, found) in (0i64..).zip(kept.read_all()) {
+        let expected = record(n);
+        assert_eq!((found.key, found.value), (expected.key, expected.value), "record {n}");
+    }
+
+    // Where a column cannot be null, and nothing is said, there is no row to make of it.
     let strict = unique("strict").to_lowercase();
     apply(
         &host.http(),
@@ -128,6 +154,7 @@ fn a_tombstone_is_a_row_of_nulls_and_a_row_can_be_one_again() {
     let letters = letters(&host.http(), &strict);
     for letter in &letters {
         assert_eq!((&letter["code"], &letter["value"]), (&json!("tombstone"), &Value::Null), "{letter:#}");
+        assert!(letter.to_string().contains("set `tombstone: row` in `decode`"), "{letter:#}");
         let offset = letter["offset"].as_i64().unwrap();
         assert_eq!((offset % 3, letter["key"]["text"].as_str()), (0, Some(&*format!("user-{offset}"))));
     }

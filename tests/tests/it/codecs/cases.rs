@@ -1,0 +1,116 @@
+//! Sets of third parties through a whole pipeline, a good record before and behind each of theirs: what a set says is
+//! to be refused is in the dead letters with its bytes, and the good records come out in order. The sets are data of
+//! others and not in this repository: `SABOT_CASES` names their folder; without them the tests say so.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sabot_tests::broker::{Broker, unique};
+use serde_json::{Value, json};
+
+use crate::support::*;
+
+/// A case: its name, its bytes, and whether it has to be refused or taken, where the set says.
+struct Case {
+    name: String,
+    bytes: Vec<u8>,
+    refused: Option<bool>,
+}
+
+/// The cases in a file of a set, one a line.
+fn cases(set: &str, file: &str, refused: impl Fn(&Value, &[u8]) -> Option<bool>) -> Vec<Case> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/cases");
+    let folder = std::env::var_os("SABOT_CASES").map_or_else(|| PathBuf::from(beside), PathBuf::from);
+    let Ok(text) = std::fs::read_to_string(folder.join(set).join(file)) else {
+        println!("no cases at {}: set SABOT_CASES to their folder", folder.display());
+        return Vec::new();
+    };
+    let case = |line: &str| {
+        let case: Value = serde_json::from_str(line).unwrap();
+        let bytes = STANDARD.decode(case["b64"].as_str().unwrap()).unwrap();
+        let refused = refused(&case, &bytes);
+        Case { name: case["name"].as_str().unwrap().to_owned(), bytes, refused }
+    };
+    text.lines().map(case).collect()
+}
+
+/// Sends `good(n)`, case n, `good(n + 1)` … through `decode`, which has a column `good`.
+fn run(test: &str, decode: Value, good: impl Fn(i64) -> Vec<u8>, cases: &[Case]) {
+    let Some(broker) = Broker::for_test(test) else { return };
+    if cases.is_empty() {
+        return;
+    }
+    let (from, to) = (broker.topic("cases", 1), broker.topic("out", 1));
+    let count = cases.len() as i64;
+    from.produce(
+        (0..=2 * count).map(|n| if n % 2 == 0 { good(n) } else { cases[n as usize / 2].bytes.clone() }),
+    );
+    let host = host(&broker);
+    let http = host.http();
+    let name = unique("cases").to_lowercase();
+    apply(
+        &http,
+        &json!({
+            "name": name,
+            "errors": { "min_records": 1_000_000 },
+            "sources": {
+                "cases": { "kafka": { "topic": from.name() }, "decode": decode, "on_error": "dead_letter" },
+            },
+            "steps": { "good": { "from": "cases", "filter": "good is not null" } },
+            "sinks": { "out": { "from": "good", "kafka": { "topic": to.name() }, "encode": { "codec": "json", "columns": ["good"] } } },
+        }),
+    );
+    wait_until_read(&http, &name, &from);
+    http.post(&format!("/v1/pipelines/{name}/stop"), &json!({})).expect(200);
+    let out: Vec<Value> = to
+        .read_all()
+        .iter()
+        .map(|record| serde_json::from_slice(record.value.as_deref().unwrap()).unwrap())
+        .collect();
+    let expected: Vec<Value> = (0..=count).map(|n| json!({ "good": 2 * n })).collect();
+    assert_eq!(out, expected, "each good record comes out once, in order");
+    let letters: HashMap<i64, Value> = letters(&http, &name)
+        .into_iter()
+        .map(|letter| (letter["offset"].as_i64().unwrap(), letter["value"].clone()))
+        .collect();
+    for (n, case) in cases.iter().enumerate() {
+        let letter = letters.get(&(2 * n as i64 + 1));
+        if let Some(refused) = case.refused {
+            assert_eq!(letter.is_some(), refused, "{}", case.name);
+        }
+        if let Some(letter) = letter {
+            assert_eq!(letter["base64"], STANDARD.encode(&case.bytes), "{}", case.name);
+        }
+    }
+    assert!(letters.keys().all(|offset| offset % 2 == 1), "a good record is a dead letter");
+}
+
+#[test]
+fn every_file_of_the_json_suite_is_a_record_or_a_dead_letter_with_its_bytes() {
+    let cases = cases("codec-json", "parsing.jsonl", |case, bytes| match case["expect"].as_str() {
+        // What is no object is no row.
+        Some("accept") => Some(!bytes.trim_ascii_start().starts_with(b"{")),
+        Some("reject") => Some(true),
+        _ => None,
+    });
+    let decode = json!({ "codec": "json", "schema": { "good": "int64" } });
+    run("every_file_of_the_json_suite", decode, |n| format!("{{\"good\":{n}}}").into_bytes(), &cases);
+}
+
+#[test]
+fn what_crashed_readers_of_arrow_disturbs_no_pipeline() {
+    use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+    use arrow::ipc::writer::StreamWriter;
+    let cases = cases("codec-arrow-ipc", "malformed.jsonl", |_, _| None);
+    let good = |n: i64| {
+        let column: ArrayRef = std::sync::Arc::new(Int64Array::from(vec![n]));
+        let rows = RecordBatch::try_from_iter_with_nullable([("good", column, true)]).unwrap();
+        let mut writer = StreamWriter::try_new(Vec::new(), rows.schema_ref()).unwrap();
+        writer.write(&rows).unwrap();
+        writer.into_inner().unwrap()
+    };
+    let decode = json!({ "codec": "arrow", "schema": { "good": "int64" } });
+    run("what_crashed_readers_of_arrow", decode, good, &cases);
+}
