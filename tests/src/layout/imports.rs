@@ -20,21 +20,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ("connector", &["batch", "spec", "codec"]),
     ("operator", &["batch", "spec", "time", "plan"]),
     ("wasm", &["batch", "spec", "operator"]),
-    ("catalog", &["codec", "config", "spec", "wasm"]),
+    ("catalog", &["codec", "config", "spec"]),
     (
         "runtime",
-        &[
-            "batch",
-            "spec",
-            "supervise",
-            "time",
-            "checkpoint",
-            "plan",
-            "codec",
-            "connector",
-            "operator",
-            "wasm",
-        ],
+        &["batch", "spec", "supervise", "time", "checkpoint", "plan", "codec", "connector", "operator"],
     ),
     (
         "control",
@@ -83,7 +72,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("utoipa", &["admin", "control"]),
     ("utoipa_axum", &["admin"]),
     ("simd_json", &["codec"]),
-    ("datafusion_*", &["operator"]),
+    ("datafusion_*", &["operator/sql"]),
 ];
 
 /// `inside` is the file's path below host/src.

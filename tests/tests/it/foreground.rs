@@ -124,3 +124,14 @@ fn the_pipelines_of_the_examples_pass_a_check() {
         assert!(plan.contains(&format!("pipeline {name}")), "{plan}");
     }
 }
+
+#[test]
+fn the_demo_holds_all_that_it_claims() {
+    let test = "the_demo_holds_all_that_it_claims";
+    if ["scorer-v1", "scorer-v2", "scorer-trap"].iter().any(|name| path(test, name).is_none()) {
+        return;
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let (code, said, errors) = sabot(root, &["demo"]);
+    assert_eq!(code, 0, "{said}\n{errors}");
+}

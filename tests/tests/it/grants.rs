@@ -54,6 +54,11 @@ fn clock_and_entropy_are_there_where_the_step_grants_them_and_nowhere_else() {
         http.get(&format!("/v1/pipelines/{name}")).expect(404);
     }
 
+    let mut greedy = spec(&json!(["clock", "entropy"]));
+    greedy["steps"]["stamp"]["limits"] = json!({ "memory": "2GiB" });
+    let refused = http.put(&format!("/v1/pipelines/{name}"), &greedy).text();
+    assert!(refused.contains("the host allows 1073741824 (limits.memory_bytes)"), "{refused}");
+
     apply(&http, &spec(&json!(["clock", "entropy"])));
     let before = now_ms();
     from.produce((0..ORDERS).map(order));

@@ -24,6 +24,7 @@ mod poison;
 mod ports;
 mod registry;
 mod sink_failures;
+mod starts;
 mod stream;
 mod support;
 mod swap;
