@@ -4,7 +4,11 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use arrow::array::{ArrayRef, Int64Array, RecordBatch};
+use arrow::ipc::CompressionType;
+use arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sabot_tests::broker::{Broker, unique};
@@ -99,18 +103,31 @@ fn every_file_of_the_json_suite_is_a_record_or_a_dead_letter_with_its_bytes() {
     run("every_file_of_the_json_suite", decode, |n| format!("{{\"good\":{n}}}").into_bytes(), &cases);
 }
 
+/// A stream of one batch with these numbers as the column `good`.
+fn stream(numbers: Vec<i64>, compression: Option<CompressionType>) -> Vec<u8> {
+    let column: ArrayRef = Arc::new(Int64Array::from(numbers));
+    let rows = RecordBatch::try_from_iter_with_nullable([("good", column, true)]).unwrap();
+    let options = IpcWriteOptions::default().try_with_compression(compression).unwrap();
+    let mut writer = StreamWriter::try_new_with_options(Vec::new(), rows.schema_ref(), options).unwrap();
+    writer.write(&rows).unwrap();
+    writer.into_inner().unwrap()
+}
+
 #[test]
 fn what_crashed_readers_of_arrow_disturbs_no_pipeline() {
-    use arrow::array::{ArrayRef, Int64Array, RecordBatch};
-    use arrow::ipc::writer::StreamWriter;
     let cases = cases("codec-arrow-ipc", "malformed.jsonl", |_, _| None);
-    let good = |n: i64| {
-        let column: ArrayRef = std::sync::Arc::new(Int64Array::from(vec![n]));
-        let rows = RecordBatch::try_from_iter_with_nullable([("good", column, true)]).unwrap();
-        let mut writer = StreamWriter::try_new(Vec::new(), rows.schema_ref()).unwrap();
-        writer.write(&rows).unwrap();
-        writer.into_inner().unwrap()
-    };
     let decode = json!({ "codec": "arrow", "schema": { "good": "int64" } });
-    run("what_crashed_readers_of_arrow", decode, good, &cases);
+    run("what_crashed_readers_of_arrow", decode, |n| stream(vec![n], None), &cases);
+}
+
+#[test]
+fn a_record_that_unpacks_to_a_thousand_times_itself_is_a_dead_letter() {
+    let bomb = |name: &str, how| {
+        let bytes = stream(vec![0; 9 << 20], Some(how));
+        assert!(bytes.len() < 1 << 20, "{name}: {} bytes for 72 MiB", bytes.len());
+        Case { name: name.to_owned(), bytes, refused: Some(true) }
+    };
+    let bombs = [bomb("zstd", CompressionType::ZSTD), bomb("lz4", CompressionType::LZ4_FRAME)];
+    let decode = json!({ "codec": "arrow", "schema": { "good": "int64" } });
+    run("a_record_that_unpacks_to_a_thousand_times_itself", decode, |n| stream(vec![n], None), &bombs);
 }
