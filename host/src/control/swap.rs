@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::api::*;
+use super::bookkeeper::full_name;
 use super::host::{Answer, Entry, Host, now_ms};
 use super::{Reason, Refusal, RefusalKind};
 use crate::catalog::{Pinned, PipelineRecord, Wanted};
@@ -50,12 +51,18 @@ impl Host {
         }
         let before = self.shared.catalog.component(&running.digest)?;
         let fits = self.fitting(&record, step, &pinned);
+        let control = at_work(&entry, step);
+        // Where nothing runs, what is stored is bound once more; what cannot be has nobody who reads it.
+        let old = match &control {
+            Some(control) => Some(control.running()),
+            None => self.shared.fitting(&record, step, running).ok(),
+        };
         if before.world != found.world {
             let reason =
                 format!("step `{step}` runs a {}, {} is a {}", before.world, found.label(), found.world);
             let others = match &fits {
-                Ok(version) => at_work(&entry, step).map_or_else(Vec::new, |control| {
-                    differences(&*control.running(), &**version).into_iter().map(Reason::new).collect()
+                Ok(version) => old.map_or_else(Vec::new, |old| {
+                    differences(&*old, &**version).into_iter().map(Reason::new).collect()
                 }),
                 Err(refusal) => refusal.reasons.clone(),
             };
@@ -63,9 +70,16 @@ impl Host {
         }
         let version = fits?;
         let checkpoint = last_checkpoint(&entry);
-        let exchanged = match at_work(&entry, step) {
+        let exchanged = match control {
             Some(control) => Some(control.exchange(version, EXCHANGE_PATIENCE).map_err(refused)?),
-            None => None,
+            None => {
+                let reasons = old.map(|old| differences(&*old, &*version)).unwrap_or_default();
+                if !reasons.is_empty() {
+                    let (step, label) = (full_name(pipeline, step), found.label());
+                    return Err(refused(ExchangeError::Ports { step, label, reasons }));
+                }
+                None
+            }
         };
         let kept = self.shared.catalog.swap(pipeline, step, pinned, request.expect, now_ms());
         let kept = kept.map_err(Refusal::from);

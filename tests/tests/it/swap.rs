@@ -189,3 +189,28 @@ fn a_component_of_another_world_is_refused_and_the_step_goes_on() {
     let status = wait_until_done(&http, &name, &from);
     assert_eq!((&status["revision"], &status["restarts"]), (&json!(1), &json!(0)), "{status:#}");
 }
+
+#[test]
+fn a_pipeline_that_is_stopped_takes_what_fits_as_one_that_runs_does() {
+    let Some(broker) = Broker::for_test("a_pipeline_that_is_stopped_takes_what_fits") else { return };
+    let (from, to) = (broker.topic("orders", 1), broker.topic("scored", 1));
+    let host = host(&broker);
+    let http = host.http();
+    let (v1, v2, other) = (push(&http, "scorer-v1"), push(&http, "scorer-v2"), push(&http, "hostile-map"));
+    let name = unique("stopped").to_lowercase();
+    let steps = json!({
+        "score": { "from": "orders", "wasm": v1 },
+        "high": { "from": "score", "filter": "score > 0.5" },
+    });
+    apply(&http, &orders_pipeline(&name, &from, steps, "high", &to));
+    http.post(&format!("/v1/pipelines/{name}/stop"), &json!({})).expect(200);
+    let component = format!("/v1/pipelines/{name}/steps/score/component");
+    let refused =
+        http.put(&component, &json!({ "ref": other, "config": { "mode": "ok" } })).expect(409).text();
+    assert!(refused.contains("column `score` of port"), "{refused}");
+    let swapped = http.put(&component, &json!({ "ref": v2 })).expect(200).json();
+    assert_eq!((&swapped["to"], &swapped["revision"]), (&json!(v2), &json!(2)));
+    http.post(&format!("/v1/pipelines/{name}/start"), &json!({})).expect(200);
+    from.produce([order(900)]);
+    wait(&http, &name, "through", |status| status["steps"][0]["rows_in"] == 1);
+}
