@@ -295,9 +295,9 @@ mod tests {
             ("host/src/lib.rs", "use wasmtime as w;", "2: `wasmtime` is used outside wasm of host/src"),
             ("host/src/control/mod.rs", "fn f(x: axum::Y) {}", "2: `axum` is used outside admin of host/src"),
             (
-                "host/src/wasm/mod.rs",
+                "host/src/operator/native.rs",
                 "use datafusion_expr::Expr;",
-                "2: `datafusion_expr` is used outside operator of host/src",
+                "2: `datafusion_expr` is used outside operator/sql of host/src",
             ),
         ] {
             assert_eq!(rules(file, code), [expected], "{file}");
