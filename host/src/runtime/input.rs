@@ -2,7 +2,7 @@
 //! Knows nothing of the nodes below.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::array::{Array, Int64Array, RecordBatch};
 use arrow::compute;
@@ -10,6 +10,7 @@ use arrow::datatypes::DataType;
 use crossbeam_channel::{Receiver, Select};
 
 use super::metrics::PipelineMetrics;
+use super::retries::{Held, Tries, Waiting};
 use super::walker::{TaskError, Walker};
 use crate::batch::{Batch, Message, Parents, RawRecords};
 use crate::checkpoint::{Aligned, Alignment};
@@ -137,14 +138,14 @@ impl SourceInput {
             Ok(decoded) => decoded,
             Err(unavailable) => {
                 self.undecoded = Some(Undecoded { records: raw, unavailable: true });
-                return Ok(Turn::Waiting(format!("source `{}`: {unavailable}", self.partition.source)));
+                return Ok(Turn::Waiting(self.waits_for(&unavailable)));
             }
         };
         // A few bytes may become much: what was decoded is sent on before more is, in a turn of its own.
         let rest = (decoded.taken < raw.len()).then(|| Arc::new(raw.rest(decoded.taken)));
         let left_bytes = rest.as_ref().map_or(0, |rest| rest.byte_len());
         walker.root().metrics.took(decoded.taken, raw.byte_len() - left_bytes);
-        self.send_decoded(walker, &raw, decoded)?;
+        self.send_decoded(walker, &raw, decoded, walker.first_try())?;
         self.undecoded = rest.map(|records| Undecoded { records, unavailable: false });
         self.note();
         Ok(Turn::Worked)
@@ -159,9 +160,36 @@ impl SourceInput {
     ) -> Result<Option<String>, TaskError> {
         match self.decode(walker, raw)? {
             // One record is never left to another run.
-            Ok(decoded) => self.send_decoded(walker, raw, decoded).map(|()| None),
+            Ok(decoded) => self.send_decoded(walker, raw, decoded, walker.first_try()).map(|()| None),
             Err(unavailable) => Ok(Some(unavailable.to_string())),
         }
+    }
+
+    /// Decodes records that waited for another attempt, and sends their rows on. Answers why they cannot be decoded now,
+    /// if so: then they wait as before.
+    pub fn decode_again(
+        &mut self,
+        walker: &mut Walker,
+        records: Arc<RawRecords>,
+        tries: Tries,
+    ) -> Result<Option<String>, TaskError> {
+        match self.decode(walker, &records)? {
+            Ok(decoded) => {
+                if decoded.taken < records.len() {
+                    let rest = Arc::new(records.rest(decoded.taken));
+                    walker.retries.put(Instant::now(), Waiting { held: Held::Records(rest), tries });
+                }
+                self.send_decoded(walker, &records, decoded, tries).map(|()| None)
+            }
+            Err(unavailable) => {
+                walker.retries.put(Instant::now(), Waiting { held: Held::Records(records), tries });
+                Ok(Some(self.waits_for(&unavailable)))
+            }
+        }
+    }
+
+    fn waits_for(&self, unavailable: &Unavailable) -> String {
+        format!("source `{}`: {unavailable}", self.partition.source)
     }
 
     fn decode(
@@ -172,7 +200,7 @@ impl SourceInput {
         let Some(decoder) = &mut self.decoder else {
             return Err(self.failed("it reads bytes but has no `decode`"));
         };
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let decoded = decoder.decode(raw);
         walker.root().metrics.worked(started.elapsed());
         Ok(decoded)
@@ -183,8 +211,9 @@ impl SourceInput {
         walker: &mut Walker,
         raw: &Arc<RawRecords>,
         decoded: Decoded,
+        tries: Tries,
     ) -> Result<(), TaskError> {
-        walker.undecodable(raw, &decoded.errors)?;
+        walker.undecodable(raw, decoded.errors, tries)?;
         let parents = match decoded.records {
             Some(records) => Parents::Each(records.into()),
             None => Parents::Run { first: 0 },

@@ -10,7 +10,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 
 use super::dead_letters::{Refused, place, record_place};
-use super::retries::{Tries, Waiting, alone, backoff};
+use super::retries::{Held, Tries, Waiting, alone, backoff, only};
 use super::under_replay::Fared;
 use super::walker::{Role, TaskError, Walker};
 use crate::batch::{Batch, RawRecords};
@@ -62,10 +62,14 @@ impl Walker {
         let batch = batch
             .take(&rows)
             .map_err(|e| TaskError::Failed(format!("`{}`: rows to try again: {e}", self.nodes[node].name)))?;
-        let tries = Tries { again: tries.again + 1, ..tries };
-        let due = Instant::now() + backoff(retry, tries.again);
-        self.retries.put(due, Waiting { node, batch: alone(batch), tries });
+        self.hold(Held::Rows { node, batch: alone(batch) }, retry, tries);
         Ok(())
+    }
+
+    /// Keeps what was tried so often for another attempt.
+    fn hold(&mut self, held: Held, retry: &Retry, tries: Tries) {
+        let tries = Tries { again: tries.again + 1, ..tries };
+        self.retries.put(Instant::now() + backoff(retry, tries.again), Waiting { held, tries });
     }
 
     /// Rows that are not tried again.
@@ -106,10 +110,32 @@ impl Walker {
         }
     }
 
-    /// Records of this fragment's source that do not decode. They never will, so none is tried again.
-    pub fn undecodable(&mut self, raw: &Arc<RawRecords>, errors: &[RecordError]) -> Result<(), TaskError> {
+    /// Records of this fragment's source that do not decode.
+    pub fn undecodable(
+        &mut self,
+        raw: &Arc<RawRecords>,
+        errors: Vec<RecordError>,
+        tries: Tries,
+    ) -> Result<(), TaskError> {
+        let retry = self.nodes[0].on_error.retry.filter(|retry| tries.again < retry.attempts);
+        let Some(retry) = retry else { return self.give_up_records(raw, &errors, tries) };
+        let (again, lost): (Vec<_>, Vec<_>) = errors.into_iter().partition(RecordError::may_pass);
+        if !again.is_empty() {
+            let records = only(raw, again.iter().map(|error| error.index as usize));
+            self.hold(Held::Records(records), &retry, tries);
+        }
+        self.give_up_records(raw, &lost, tries)
+    }
+
+    /// Records that are not tried again.
+    fn give_up_records(
+        &mut self,
+        raw: &Arc<RawRecords>,
+        errors: &[RecordError],
+        tries: Tries,
+    ) -> Result<(), TaskError> {
         let Some(first) = errors.first() else { return Ok(()) };
-        let Verdict { fate, attempts, counts } = self.verdict(0, Some(raw), 0);
+        let Verdict { fate, attempts, counts } = self.verdict(0, Some(raw), tries.again);
         let this = &self.nodes[0];
         this.metrics.refused(errors.len());
         let at = |error: &RecordError| record_place(raw, error.index as usize);

@@ -1,8 +1,9 @@
-//! Rows of one task that wait for another attempt, with the wait growing from one to the next. They hold up
-//! neither the rows after them nor barriers: each remembers after which barrier it came. Pure: the clock is
-//! passed in.
+//! Rows of one task, and records of its source, that wait for another attempt, with the wait growing from one to the
+//! next. They hold up neither what comes after them nor barriers: each remembers after which barrier it came. Pure: the
+//! clock is passed in.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::batch::{Batch, Parents, RawRecords};
@@ -12,24 +13,50 @@ use crate::spec::{MOST_BACKOFF, Retry};
 const MOST_ROWS: usize = 65_536;
 const MOST_BYTES: usize = 64 << 20;
 
-/// How often rows were tried, and since when they are here.
+/// How often rows or records were tried, and since when they are here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tries {
     /// Attempts after the first.
     pub again: u32,
-    /// The last barrier before the rows came.
+    /// The last barrier before they came.
     pub since: u64,
 }
 
-/// Rows that a node is to be given again.
+/// What waits.
 pub(super) struct Waiting {
-    pub node: usize,
-    pub batch: Batch,
+    pub held: Held,
     /// As of the attempt that is waited for.
     pub tries: Tries,
 }
 
-/// The rows that wait, by when they are due.
+/// What another attempt is made of.
+pub(super) enum Held {
+    /// Rows that a node is to be given again.
+    Rows { node: usize, batch: Batch },
+    /// Records that the source is to decode again.
+    Records(Arc<RawRecords>),
+}
+
+impl Held {
+    fn rows(&self) -> usize {
+        match self {
+            Held::Rows { batch, .. } => batch.len(),
+            Held::Records(records) => records.len(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Held::Rows { batch, .. } => {
+                let records = batch.origin.as_ref().map_or(0, |origin| origin.records.byte_len());
+                batch.rows.get_array_memory_size() + records
+            }
+            Held::Records(records) => records.byte_len(),
+        }
+    }
+}
+
+/// All that waits, by when it is due.
 #[derive(Default)]
 pub(super) struct Retries {
     /// The number keeps those of one moment apart, and in order.
@@ -40,34 +67,34 @@ pub(super) struct Retries {
 }
 
 impl Retries {
-    /// Keeps rows until they are due.
+    /// Keeps something until it is due.
     pub fn put(&mut self, due: Instant, waiting: Waiting) {
         self.number += 1;
-        self.rows += waiting.batch.len();
-        self.bytes += bytes(&waiting.batch);
+        self.rows += waiting.held.rows();
+        self.bytes += waiting.held.bytes();
         self.waiting.insert((due, self.number), waiting);
     }
 
-    /// The next rows that are due at `now`.
+    /// The next that is due at `now`.
     pub fn take_due(&mut self, now: Instant) -> Option<Waiting> {
         let entry = self.waiting.first_entry().filter(|entry| entry.key().0 <= now)?;
         let waiting = entry.remove();
-        self.rows -= waiting.batch.len();
-        self.bytes -= bytes(&waiting.batch);
+        self.rows -= waiting.held.rows();
+        self.bytes -= waiting.held.bytes();
         Some(waiting)
     }
 
-    /// When the next rows are due.
+    /// When the next is due.
     pub fn next_due(&self) -> Option<Instant> {
         self.waiting.keys().next().map(|(due, _)| *due)
     }
 
-    /// The last barrier before the oldest rows that wait.
+    /// The last barrier before the oldest that waits.
     pub fn since(&self) -> Option<u64> {
         self.waiting.values().map(|waiting| waiting.tries.since).min()
     }
 
-    /// Whether none waits.
+    /// Whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
@@ -76,11 +103,6 @@ impl Retries {
     pub fn is_full(&self) -> bool {
         self.rows >= MOST_ROWS || self.bytes >= MOST_BYTES
     }
-}
-
-fn bytes(batch: &Batch) -> usize {
-    let records = batch.origin.as_ref().map_or(0, |origin| origin.records.byte_len());
-    batch.rows.get_array_memory_size() + records
 }
 
 /// The wait before attempt `again` after the first: doubling, up to a limit.
@@ -112,6 +134,16 @@ pub(super) fn alone(batch: Batch) -> Batch {
     Batch::decoded(batch.rows, records.into(), Parents::Each(parents.into()))
 }
 
+/// These records of a run, by themselves. All of them are the run: whoever knows it by its address still does.
+pub(super) fn only(raw: &Arc<RawRecords>, records: impl ExactSizeIterator<Item = usize>) -> Arc<RawRecords> {
+    if records.len() == raw.len() {
+        return Arc::clone(raw);
+    }
+    let mut some = RawRecords::with_capacity(Arc::clone(&raw.topic), raw.partition, records.len(), 0);
+    records.for_each(|record| copy(raw, record, &mut some));
+    Arc::new(some)
+}
+
 fn copy(from: &RawRecords, record: usize, to: &mut RawRecords) {
     let found = &from.records()[record];
     to.push(found.offset, found.timestamp_ms, from.key(record), from.value(record));
@@ -120,8 +152,6 @@ fn copy(from: &RawRecords, record: usize, to: &mut RawRecords) {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use arrow::array::{Int64Array, RecordBatch, UInt32Array};
 
     use super::*;
@@ -131,7 +161,15 @@ mod tests {
     }
 
     fn waiting(node: usize, since: u64) -> Waiting {
-        Waiting { node, batch: Batch::new(rows(2)), tries: Tries { again: 1, since } }
+        let held = Held::Rows { node, batch: Batch::new(rows(2)) };
+        Waiting { held, tries: Tries { again: 1, since } }
+    }
+
+    fn node(waiting: Waiting) -> usize {
+        match waiting.held {
+            Held::Rows { node, .. } => node,
+            Held::Records(_) => panic!("rows were put"),
+        }
     }
 
     #[test]
@@ -144,9 +182,9 @@ mod tests {
         retries.put(at(10), waiting(3, 9));
         assert_eq!((retries.next_due(), retries.since()), (Some(at(10)), Some(7)));
         assert!(retries.take_due(at(9)).is_none());
-        let nodes: Vec<usize> = std::iter::from_fn(|| retries.take_due(at(15))).map(|w| w.node).collect();
+        let nodes: Vec<usize> = std::iter::from_fn(|| retries.take_due(at(15))).map(node).collect();
         assert_eq!(nodes, [2, 3]);
-        assert_eq!(retries.take_due(at(20)).map(|w| w.node), Some(1));
+        assert_eq!(retries.take_due(at(20)).map(node), Some(1));
         assert!(retries.is_empty() && (retries.rows, retries.bytes) == (0, 0));
     }
 
@@ -155,10 +193,35 @@ mod tests {
         let mut retries = Retries::default();
         let batch = Batch::new(rows(MOST_ROWS as i64 - 1));
         let tries = Tries { again: 1, since: 0 };
-        retries.put(Instant::now(), Waiting { node: 0, batch, tries });
+        retries.put(Instant::now(), Waiting { held: Held::Rows { node: 0, batch }, tries });
         assert!(!retries.is_full());
         retries.put(Instant::now(), waiting(0, 0));
         assert!(retries.is_full());
+    }
+
+    #[test]
+    fn records_that_wait_are_counted_too() {
+        let mut retries = Retries::default();
+        let mut records = RawRecords::with_capacity("orders".into(), 0, 2, 0);
+        records.push(1, None, None, Some(&vec![0; MOST_BYTES - 1]));
+        records.push(2, None, Some(b"key"), Some(b"value"));
+        let all = Arc::new(records);
+        assert!(Arc::ptr_eq(&only(&all, 0..2), &all), "all of a run is the run");
+        let second = only(&all, 1..2);
+        assert_eq!(
+            (second.records()[0].offset, second.key(0), second.value(0)),
+            (2, Some(&b"key"[..]), Some(&b"value"[..]))
+        );
+        let tries = Tries { again: 1, since: 3 };
+        let now = Instant::now();
+        retries.put(now, Waiting { held: Held::Records(second), tries });
+        assert!(!retries.is_full());
+        retries.put(now, Waiting { held: Held::Records(all), tries });
+        assert!(retries.is_full());
+        assert!(
+            matches!(retries.take_due(now), Some(Waiting { held: Held::Records(r), .. }) if r.len() == 1)
+        );
+        assert!(retries.take_due(now).is_some() && retries.is_empty() && retries.bytes == 0);
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl Task {
         let mut progress = Progress::default();
         loop {
             self.walker.check_cancelled()?;
-            self.walker.try_again(Instant::now())?;
+            let stalled = self.try_again()?;
             self.obey(&mut progress)?;
             self.acknowledge(&mut progress)?;
             if progress.finishing && progress.outstanding.is_empty() {
@@ -115,6 +115,10 @@ impl Task {
             }
             self.walker.between_batches()?;
             self.put_in(&mut progress)?;
+            if let Some(reason) = stalled {
+                self.take(Turn::Waiting(reason), &mut progress)?;
+                continue;
+            }
             let full = self.walker.retries.is_full() || self.is_settling();
             if full || progress.finishing || progress.ended {
                 std::thread::sleep(BUSY_WAIT);
@@ -134,6 +138,20 @@ impl Task {
             };
             self.take(turn, &mut progress)?;
         }
+    }
+
+    /// Tries again what it is time for. Answers what records of the source wait for, if it is not there: then nothing is
+    /// read meanwhile, as no commit could get past them.
+    fn try_again(&mut self) -> Result<Option<String>, TaskError> {
+        let now = Instant::now();
+        while let Some((records, tries)) = self.walker.try_again(now)? {
+            // Only sources decode.
+            let Feed::Source(source) = &mut self.feed else { continue };
+            if let Some(reason) = source.decode_again(&mut self.walker, records, tries)? {
+                return Ok(Some(reason));
+            }
+        }
+        Ok(None)
     }
 
     /// How long the input may be waited for.

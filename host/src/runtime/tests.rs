@@ -10,6 +10,7 @@ use arrow::datatypes::Int64Type;
 
 use super::dead_letters::DeadLetters;
 use super::metrics::PipelineMetrics;
+use super::retries::Tries;
 use super::under_replay::{Fared, UnderReplay};
 use super::walker::{Edge, Role, TaskError, Waiting, Walker, WalkerNode};
 use crate::batch::{Batch, Parents, RawRecords};
@@ -311,16 +312,41 @@ fn a_letter_that_is_run_again_never_fails_the_pipeline_and_is_never_lost() {
 }
 
 #[test]
-fn records_that_do_not_decode_are_never_tried_again() {
+fn a_record_whose_schema_is_not_there_is_tried_again_and_the_others_are_not() {
+    let error = |index, code| RecordError { index, code, message: format!("{code}!") };
+    let (raw, first) = (records(&orders(0..4)), Tries { again: 0, since: 0 });
+    let mut bench = Bench::new(retry(Fate::DeadLetter));
+    let errors = vec![error(1, "unknown-schema"), error(2, "avro-syntax"), error(3, "unknown-schema")];
+    bench.walker.undecodable(&raw, errors, first).unwrap();
+    assert_eq!(bench.counted("orders"), ["avro-syntax 1: orders[3]@102: avro-syntax!"]);
+    bench.letters.lock().unwrap().clear();
+    assert_eq!(bench.walker.barrier(1).unwrap(), Some(0), "no commit gets past them");
+    assert!(bench.walker.try_again(Instant::now()).unwrap().is_none(), "it is not time");
+    let (again, tries) = bench.walker.try_again(Instant::now() + LONG).unwrap().unwrap();
+    let offsets: Vec<i64> = again.records().iter().map(|record| record.offset).collect();
+    assert_eq!((offsets, tries), (vec![101, 103], Tries { again: 1, since: 0 }));
+    // One of them decodes by now; the other one does not, twice more.
+    bench.walker.undecodable(&again, vec![error(1, "unknown-schema")], tries).unwrap();
+    let (again, tries) = bench.walker.try_again(Instant::now() + 2 * LONG).unwrap().unwrap();
+    bench.walker.undecodable(&again, vec![error(0, "unknown-schema")], tries).unwrap();
+    let letter = bench.letters.lock().unwrap().pop().unwrap();
+    assert_eq!((letter.offset, letter.attempts, &*letter.code), (Some(103), 3, "unknown-schema"));
+    assert_eq!(bench.counted("orders"), ["unknown-schema 1: orders[3]@103: unknown-schema!"]);
+    assert_eq!(bench.walker.barrier(2).unwrap(), None);
+}
+
+#[test]
+fn records_whose_bytes_are_wrong_are_never_tried_again() {
     let error = RecordError { index: 1, code: "json-syntax", message: "what?".into() };
     let raw = records(&orders(0..2));
     let mut bench = Bench::new(retry(Fate::DeadLetter));
-    bench.walker.undecodable(&raw, std::slice::from_ref(&error)).unwrap();
+    let first = bench.walker.first_try();
+    bench.walker.undecodable(&raw, vec![error.clone()], first).unwrap();
     let letter = bench.letters.lock().unwrap().pop().unwrap();
     assert_eq!((letter.offset, letter.attempts, letter.row_ipc), (Some(101), 1, None));
     assert_eq!(bench.counted("orders"), ["json-syntax 1: orders[3]@101: what?"]);
     let mut bench = Bench::new(retry(Fate::Fail));
-    let TaskError::GaveUp(reason) = bench.walker.undecodable(&raw, &[error]).unwrap_err() else {
+    let TaskError::GaveUp(reason) = bench.walker.undecodable(&raw, vec![error], first).unwrap_err() else {
         panic!("not cancelled")
     };
     insta::assert_snapshot!(reason, @"source `orders`: record orders[3]@101 does not decode: what? (json-syntax); its on_error is `fail`. It stays stopped until it is started, applied again, or given another component");

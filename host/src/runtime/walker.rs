@@ -11,9 +11,9 @@ use crossbeam_channel::{SendTimeoutError, Sender};
 
 use super::dead_letters::DeadLetters;
 use super::metrics::NodeMetrics;
-use super::retries::{Retries, Tries};
+use super::retries::{Held, Retries, Tries};
 use super::under_replay::UnderReplay;
-use crate::batch::{Batch, Message};
+use crate::batch::{Batch, Message, RawRecords};
 use crate::codec::RecordError;
 use crate::connector::{ConnectorError, Writer, Written};
 use crate::operator::{Halt, Operator, OperatorError, Output, RowError};
@@ -131,16 +131,25 @@ impl Walker {
             return Ok(());
         }
         self.nodes[node].metrics.took(batch.len(), 0);
-        self.process(node, batch, Tries { again: 0, since: self.passed })
+        self.process(node, batch, self.first_try())
     }
 
-    /// Gives rows that wait for another attempt to their nodes, if it is time.
-    pub fn try_again(&mut self, now: Instant) -> Result<(), TaskError> {
+    /// Gives rows that wait for another attempt to their nodes, if it is time. Answers records of the source that it is
+    /// time for, of which there may be more: only who reads them can decode them.
+    pub fn try_again(&mut self, now: Instant) -> Result<Option<(Arc<RawRecords>, Tries)>, TaskError> {
         while let Some(due) = self.retries.take_due(now) {
             self.check_cancelled()?;
-            self.process(due.node, due.batch, due.tries)?;
+            match due.held {
+                Held::Rows { node, batch } => self.process(node, batch, due.tries)?,
+                Held::Records(records) => return Ok(Some((records, due.tries))),
+            }
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// As of what is tried for the first time.
+    pub fn first_try(&self) -> Tries {
+        Tries { again: 0, since: self.passed }
     }
 
     fn process(&mut self, node: usize, batch: Batch, tries: Tries) -> Result<(), TaskError> {

@@ -1,7 +1,8 @@
 //! A schema registry that is away, wrong, slow or silent: its pipeline waits and says for what, its neighbours go on, and
 //! nothing is lost. Writers that change their schema meanwhile, schemas that may not be, and secrets that stay where they
-//! are. The modules below have the subjects of sinks, what one partition costs the others, and TLS.
+//! are. The modules below have schemas that come late, the subjects of sinks, what one partition costs the others, and TLS.
 
+mod late;
 mod partitions;
 mod subjects;
 mod tls;

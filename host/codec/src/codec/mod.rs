@@ -108,6 +108,14 @@ pub struct RecordError {
     pub message: String,
 }
 
+impl RecordError {
+    /// Whether the same record may decode later: its schema may still come to the registry. Any other failure is of the
+    /// record's bytes, which stay as they are.
+    pub fn may_pass(&self) -> bool {
+        self.code == code::UNKNOWN_SCHEMA
+    }
+}
+
 /// What came out of a run of records.
 #[derive(Debug)]
 pub struct Decoded {

@@ -46,6 +46,8 @@ pub(crate) mod code {
     pub(crate) const SCHEMA_VIOLATION: &str = "schema-violation";
     /// No header that names a schema, where there has to be one.
     pub(crate) const WRONG_MAGIC: &str = "wrong-magic";
+    /// The registry has no such schema.
+    pub(crate) const UNKNOWN_SCHEMA: &str = "unknown-schema";
     /// Of the run, not of the record: decoded in a run of its own it may be good. Never told.
     pub(super) const RUN_IS_FULL: &str = "run-is-full";
 }

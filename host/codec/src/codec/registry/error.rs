@@ -1,5 +1,7 @@
 //! Why a registry gave no answer, by what can be done about it. Knows nothing of requests.
 
+use crate::codec::problem::code;
+
 /// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegistryError {
@@ -30,7 +32,7 @@ impl RegistryError {
     pub fn code(&self) -> &'static str {
         match self {
             RegistryError::Unavailable { .. } => "registry-unavailable",
-            RegistryError::Unknown { .. } => "unknown-schema",
+            RegistryError::Unknown { .. } => code::UNKNOWN_SCHEMA,
             RegistryError::Refused { .. } => "registry-refused",
         }
     }
