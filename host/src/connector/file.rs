@@ -1,5 +1,7 @@
-//! Files: JSON lines through a codec, CSV and Arrow IPC through arrow-rs. A reader goes on from a line or row; a
-//! writer appends and makes durable at a barrier.
+//! Files: lines and rows of CSV as records, Arrow IPC as rows. A reader goes on from a line or row; a writer appends and
+//! makes durable at a barrier. Knows nothing of what a record means.
+
+mod csv;
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
@@ -9,10 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::{Schema, SchemaRef};
 use arrow::error::ArrowError;
 use arrow::ipc::reader::{FileReader, StreamReader};
 use arrow::ipc::writer::StreamWriter;
+
+pub use csv::CsvReader;
 
 use super::{ConnectorError, Read, ReadLimits, Reader, Writer, Written, stdout};
 use crate::batch::{Batch, RawRecords};
@@ -23,7 +27,7 @@ fn stop(path: &Path, reason: impl std::fmt::Display) -> ConnectorError {
     ConnectorError::Stop(format!("{}: {reason}", path.display()))
 }
 
-/// Of a line, at most: no codec takes a longer value.
+/// Of a line or row, at most: no codec takes a longer value.
 const LINE_BYTES: u64 = 1 << 30;
 
 /// Lines of a file as records: the offset is the line's number from 0.
@@ -57,7 +61,7 @@ impl Reader for LineReader {
             let read = (&mut self.lines).take(LINE_BYTES + 1).read_until(b'\n', &mut line);
             match read.map_err(|e| stop(&self.path, e))? {
                 0 => break,
-                read if read as u64 > LINE_BYTES => return Err(too_long(&self.path, self.position)),
+                read if read as u64 > LINE_BYTES => return Err(too_long(&self.path, "line", self.position)),
                 _ => {}
             }
             let text = line.strip_suffix(b"\n").unwrap_or(&line);
@@ -91,18 +95,14 @@ fn no_line(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-fn too_long(path: &Path, line: i64) -> ConnectorError {
-    let line = line + 1;
-    ConnectorError::Stop(format!("{}: line {line} is longer than {LINE_BYTES} bytes", path.display()))
+fn too_long(path: &Path, what: &str, position: i64) -> ConnectorError {
+    stop(path, format!("{what} {} is longer than {LINE_BYTES} bytes", position + 1))
 }
 
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
 
-/// Rows of CSV that are made at once.
-const CSV_ROWS: usize = 8192;
-
-/// Rows of a file that needs no codec. The position is a row's number. A row that is wrong ends the reading, and all
-/// before it are handed out; of Arrow all batches before it.
+/// Rows of an Arrow IPC file or stream, which need no codec. The position is a row's number. A batch that is wrong ends
+/// the reading, and all before it are handed out.
 pub struct RowReader {
     path: PathBuf,
     schema: SchemaRef,
@@ -111,47 +111,29 @@ pub struct RowReader {
     position: i64,
     /// Of the last batch, what is to be handed out yet.
     rest: Option<RecordBatch>,
-    /// Rows of CSV at once: one, to find the row that is wrong among those that were read together.
-    at_once: Option<usize>,
 }
 
 impl RowReader {
     /// From row `position` on; the file must have the columns of `schema`, in any order.
-    pub fn open(
-        path: &Path,
-        format: FileFormat,
-        schema: &SchemaRef,
-        position: i64,
-    ) -> Result<Self, ConnectorError> {
-        let from = position.max(0) as usize;
-        let (batches, skip, at_once): (Batches, _, _) = match format {
-            FileFormat::Csv => (csv(path, schema, from, CSV_ROWS)?, 0, Some(CSV_ROWS)),
-            FileFormat::Arrow | FileFormat::Lines => {
-                let open = || File::open(path).map_err(|e| stop(path, e));
-                let batches: Batches = match FileReader::try_new(open()?, None) {
-                    Ok(reader) => Box::new(reader),
-                    Err(_) => Box::new(StreamReader::try_new(open()?, None).map_err(|e| stop(path, e))?),
-                };
-                (batches, from, None)
-            }
+    pub fn open(path: &Path, schema: &SchemaRef, position: i64) -> Result<Self, ConnectorError> {
+        let open = || File::open(path).map_err(|e| stop(path, e));
+        let batches: Batches = match FileReader::try_new(open()?, None) {
+            Ok(reader) => Box::new(reader),
+            Err(_) => Box::new(StreamReader::try_new(open()?, None).map_err(|e| stop(path, e))?),
         };
-        let schema = Arc::clone(schema);
-        Ok(RowReader { path: path.to_owned(), schema, batches, skip, position, rest: None, at_once })
+        let (schema, skip) = (Arc::clone(schema), position.max(0) as usize);
+        Ok(RowReader { path: path.to_owned(), schema, batches, skip, position, rest: None })
     }
 
     /// The next batch of the file with rows that are wanted.
     fn next(&mut self) -> Result<Option<RecordBatch>, ConnectorError> {
-        loop {
-            let rows = match (self.batches.next(), self.at_once) {
-                (None, _) => return Ok(None),
-                (Some(Ok(rows)), _) => rows,
-                (Some(Err(_)), Some(CSV_ROWS)) => {
-                    self.at_once = Some(1);
-                    self.batches = csv(&self.path, &self.schema, self.position.max(0) as usize, 1)?;
-                    continue;
-                }
-                (Some(Err(e)), at_once) => return Err(self.wrong(&e, at_once.is_some())),
-            };
+        while let Some(rows) = self.batches.next() {
+            let rows = rows.map_err(|e| {
+                let next = self.position + 1;
+                let why =
+                    format!("the batch from row {next} on: {e}; correct it and start the pipeline again");
+                stop(&self.path, why)
+            })?;
             if self.skip >= rows.num_rows() {
                 self.skip -= rows.num_rows();
                 continue;
@@ -160,18 +142,7 @@ impl RowReader {
             self.skip = 0;
             return self.fit(&rows).map(Some);
         }
-    }
-
-    fn wrong(&self, error: &ArrowError, csv: bool) -> ConnectorError {
-        let (next, why) = (self.position + 1, error.to_string());
-        let why = if csv {
-            // The line that some errors name counts from 0.
-            let why = why.split_once(" at line ").map_or(why.as_str(), |(why, _)| why);
-            format!("row {next} after the header: {why}")
-        } else {
-            format!("the batch from row {next} on: {why}")
-        };
-        stop(&self.path, format!("{why}; correct it and start the pipeline again"))
+        Ok(None)
     }
 
     /// The columns that the pipeline wants, by name.
@@ -189,34 +160,6 @@ impl RowReader {
 fn no_column(path: &Path, name: &str, has: &Schema) -> ConnectorError {
     let names: Vec<&str> = has.fields().iter().map(|field| field.name().as_str()).take(20).collect();
     stop(path, format!("it has no column `{name}`, but {}: say these in `schema`", names.join(", ")))
-}
-
-/// The rows of a file of CSV from one on, so many at once: the columns of `schema`, which its header names.
-fn csv(path: &Path, schema: &SchemaRef, from: usize, at_once: usize) -> Result<Batches, ConnectorError> {
-    let open = || File::open(path).map_err(|e| stop(path, e));
-    let header = arrow::csv::reader::Format::default().with_header(true).infer_schema(open()?, Some(0));
-    let (header, _) = header.map_err(|e| stop(path, format!("its first line is no header: {e}")))?;
-    if header.fields().is_empty() {
-        return Ok(Box::new(std::iter::empty()));
-    }
-    let declared = header.fields().iter().map(|field| match schema.field_with_name(field.name()) {
-        Ok(declared) => declared.clone(),
-        // Nobody wants it.
-        Err(_) => Field::new(field.name(), DataType::Utf8, true),
-    });
-    let all = Schema::new(declared.collect::<Vec<_>>());
-    let wanted = schema
-        .fields()
-        .iter()
-        .map(|field| all.index_of(field.name()).map_err(|_| no_column(path, field.name(), &header)));
-    let wanted = wanted.collect::<Result<Vec<_>, _>>()?;
-    let reader = arrow::csv::ReaderBuilder::new(Arc::new(all))
-        .with_header(true)
-        .with_projection(wanted)
-        .with_bounds(from, usize::MAX >> 1)
-        .with_batch_size(at_once)
-        .build(open()?);
-    Ok(Box::new(reader.map_err(|e| stop(path, e))?))
 }
 
 impl Reader for RowReader {
@@ -378,11 +321,13 @@ impl Drop for FileWriter {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{AsArray as _, Int64Array, StringArray};
-    use arrow::datatypes::Int64Type;
+    use arrow::array::{Int64Array, StringArray};
+    use arrow::datatypes::{DataType, Field};
     use arrow::ipc::writer::FileWriter as IpcFileWriter;
 
     use super::*;
+    use crate::codec::registry::Registries;
+    use crate::codec::{Codec, Decode, Decoder};
 
     fn people() -> SchemaRef {
         Arc::new(Schema::new(vec![
@@ -411,46 +356,6 @@ mod tests {
         }
     }
 
-    fn read_csv(text: &str, position: i64) -> Result<Vec<RecordBatch>, String> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("people.csv");
-        std::fs::write(&path, text).unwrap();
-        let reader = RowReader::open(&path, FileFormat::Csv, &people(), position);
-        let read = reader.map_err(|e| e.to_string()).and_then(|mut reader| read(&mut reader, 2));
-        read.map_err(|why| why.replace(&path.display().to_string(), "people.csv"))
-    }
-
-    #[test]
-    fn csv_is_read_by_the_names_of_its_header_in_batches_as_asked() {
-        let text = "name,more,id\n,x,0\nname 1,,1\n\"name 2\",\"a, b\nc\",2\n,,3\nname 4,,4\n";
-        let batches = read_csv(text, 0).unwrap();
-        assert_eq!(batches, [rows(0..2), rows(2..4), rows(4..5)]);
-        assert_eq!(read_csv(text, 3).unwrap(), [rows(3..5)]);
-        assert_eq!(read_csv(text, 5).unwrap(), []);
-        assert_eq!(read_csv("", 0).unwrap(), []);
-        assert_eq!(read_csv("id,name\n", 0).unwrap(), []);
-        insta::assert_snapshot!(read_csv("id,nom\n1,a\n", 0).unwrap_err(), @"people.csv: it has no column `name`, but id, nom: say these in `schema`");
-    }
-
-    #[test]
-    fn a_row_of_csv_that_is_wrong_is_named_and_those_before_it_are_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("people.csv");
-        std::fs::write(&path, "id,name\n0,\n1,name 1\n2,name 2\nfour,\n4,name 4\n").unwrap();
-        let mut reader = RowReader::open(&path, FileFormat::Csv, &people(), 1).unwrap();
-        let limits = ReadLimits { records: 100, bytes: 1 << 20, wait: Duration::ZERO };
-        for row in 1..3 {
-            let Ok(Read::Rows(read)) = reader.read(limits) else { panic!("no row") };
-            assert_eq!(read, rows(row..row + 1));
-        }
-        assert!(matches!(reader.read(limits), Err(ConnectorError::Stop(_))));
-        assert_eq!(reader.position(), 3);
-
-        insta::assert_snapshot!(read_csv("id,name\n1,a\ntwo,b\n", 0).unwrap_err(), @"people.csv: row 2 after the header: Parser error: Error while parsing value 'two' as type 'Int64' for column 0; correct it and start the pipeline again");
-        insta::assert_snapshot!(read_csv("id,name\n1,a\n2,b,c\n", 0).unwrap_err(), @"people.csv: row 2 after the header: Csv error: incorrect number of fields for line 3, expected 2 got more than 2; correct it and start the pipeline again");
-        insta::assert_snapshot!(read_csv("id,name\n1,a\n,b\n", 0).unwrap_err(), @"people.csv: row 2 after the header: Invalid argument error: Column 'id' is declared as non-nullable but contains null values; correct it and start the pipeline again");
-    }
-
     #[test]
     fn arrow_is_read_as_file_and_as_stream_in_batches_as_asked() {
         let folder = tempfile::tempdir().unwrap();
@@ -464,7 +369,7 @@ mod tests {
         writer.write(&rows(5..7)).unwrap();
         writer.finish().unwrap();
         for path in [file, stream] {
-            let open = |position| RowReader::open(&path, FileFormat::Arrow, &people(), position).unwrap();
+            let open = |position| RowReader::open(&path, &people(), position).unwrap();
             let mut reader = open(0);
             let batches = read(&mut reader, 2).unwrap();
             assert_eq!(batches, [rows(0..2), rows(2..4), rows(4..5), rows(5..7)]);
@@ -473,7 +378,7 @@ mod tests {
             assert_eq!(read(&mut open(3), 10).unwrap(), [rows(3..5), rows(5..7)]);
             assert_eq!(read(&mut open(7), 10).unwrap(), []);
             let other = Arc::new(Schema::new(vec![Field::new("other", DataType::Int64, true)]));
-            let mut reader = RowReader::open(&path, FileFormat::Arrow, &other, 0).unwrap();
+            let mut reader = RowReader::open(&path, &other, 0).unwrap();
             let why = read(&mut reader, 2).unwrap_err();
             assert!(why.ends_with("it has no column `other`, but id, name: say these in `schema`"), "{why}");
         }
@@ -490,10 +395,12 @@ mod tests {
             assert_eq!(writer.delivered(Duration::ZERO).unwrap(), Some(1));
         }
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "id,name\n0,\n1,name 1\n2,name 2\n");
-        let mut reader = RowReader::open(&path, FileFormat::Csv, &people(), 0).unwrap();
-        let batches = read(&mut reader, 10).unwrap();
-        assert_eq!(batches, [rows(0..3)]);
-        assert_eq!(batches[0]["id"].as_primitive::<Int64Type>().values(), &[0, 1, 2]);
+        let mut reader = CsvReader::open(&path, &people(), 0).unwrap();
+        let limits = ReadLimits { records: 10, bytes: 1 << 20, wait: Duration::ZERO };
+        let Ok(Read::Records(records)) = reader.read(limits) else { panic!("rows are records") };
+        let settings = Decode::plain(Codec::Csv, people());
+        let decoded = Decoder::new(&settings, &Registries::default()).unwrap().decode(&records).unwrap();
+        assert_eq!(decoded.rows, rows(0..3));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::lanes::Place;
 use crate::codec::{self, Encoder};
 use crate::connector::blackhole::Blackhole;
 use crate::connector::dead_letter::Home;
-use crate::connector::file::{FileWriter, LineReader, RowReader};
+use crate::connector::file::{CsvReader, FileWriter, LineReader, RowReader};
 use crate::connector::generate::GenerateReader;
 use crate::connector::kafka::{Connections, GroupSource, KafkaGroup, KafkaWriter};
 use crate::connector::local::{LocalGroup, Progress};
@@ -83,12 +83,11 @@ fn partitions(sources: &[Source], progress: &Progress) -> Result<Vec<Partition>,
             }
             SourceConnector::File(file) => {
                 let at = done(0).unwrap_or(0);
+                let columns = || source.schema.as_ref().ok_or_else(|| unknown_columns(source));
                 let reader: Box<dyn Reader> = match file.format {
                     FileFormat::Lines => Box::new(LineReader::open(&file.path, at)?),
-                    format => {
-                        let columns = source.schema.as_ref().ok_or_else(|| unknown_columns(source))?;
-                        Box::new(RowReader::open(&file.path, format, columns, at)?)
-                    }
+                    FileFormat::Csv => Box::new(CsvReader::open(&file.path, columns()?, at)?),
+                    FileFormat::Arrow => Box::new(RowReader::open(&file.path, columns()?, at)?),
                 };
                 add(file.path.display().to_string(), 0, reader);
             }

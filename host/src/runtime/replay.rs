@@ -87,7 +87,7 @@ fn decodable(job: &Job, letter: &DeadLetter) -> Result<(), String> {
     if letter.topic.is_none() {
         return Err("its original record is not known".into());
     }
-    match job.spec().source(name).is_some_and(|source| source.decode.is_some()) {
+    match job.spec().source(name).is_some_and(|source| source.decoder.is_some()) {
         true => Ok(()),
         false => Err(format!("source `{name}` makes rows itself and decodes no records any more")),
     }

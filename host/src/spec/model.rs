@@ -158,7 +158,7 @@ pub enum Start {
 pub enum FileFormat {
     /// One record a line, decoded and encoded by the codec.
     Lines,
-    /// Comma separated with a header line.
+    /// Comma separated, with a first line that names the columns.
     Csv,
     /// Arrow IPC file or stream.
     Arrow,

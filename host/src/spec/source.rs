@@ -22,10 +22,22 @@ const MAX_BATCH_ROWS: u64 = 65_536;
 const DEFAULT_BATCH_ROWS: u64 = 8_192;
 const CONNECTORS: [&str; 4] = ["kafka", "file", "generate", "memory"];
 
-/// A connector and, where it makes rows itself, their columns.
+/// A connector and, where nobody is asked how its rows are made, their columns.
 struct Connected {
     connector: SourceConnector,
     rows: Option<SchemaRef>,
+}
+
+impl Connected {
+    /// How records become the rows of a format that has columns of its own.
+    fn decoder(&self) -> Option<codec::Decode> {
+        match (&self.connector, &self.rows) {
+            (SourceConnector::File(FileSource { format: FileFormat::Csv, .. }), Some(rows)) => {
+                Some(codec::Decode::plain(codec::Codec::Csv, SchemaRef::clone(rows)))
+            }
+            _ => None,
+        }
+    }
 }
 
 pub(super) fn read(
@@ -59,7 +71,7 @@ pub(super) fn read(
     };
     let on_error = match &connected {
         Some(Connected { connector: SourceConnector::File(file), .. })
-            if file.format != FileFormat::Lines =>
+            if file.format == FileFormat::Arrow =>
         {
             on_error_of_rows(table, findings)
         }
@@ -73,7 +85,7 @@ pub(super) fn read(
         (Some(decode), Some(field)) => Some(decoder(decode, &field, findings)?),
         _ => None,
     };
-    let decoder = decoder.flatten();
+    let decoder = decoder.flatten().or_else(|| connected.as_ref().and_then(Connected::decoder));
     let schema = match (&connected, &decoder) {
         (Some(Connected { rows: Some(rows), .. }), _) => Some(rows.clone()),
         (_, Some(decoder)) => Some(all_columns(decoder)),
@@ -224,14 +236,13 @@ fn format_of(path: &str) -> Option<FileFormat> {
     }
 }
 
-/// The policy of a file that is rows already: they are read many at once, and one that is wrong cannot be left out.
+/// The policy of a file that is rows already, in batches: of one that is wrong no row can be told from the others.
 fn on_error_of_rows(table: &mut Table<'_>, findings: &mut Findings) -> Option<ErrorPolicy> {
     let field = table.get("on_error");
     let policy = on_error(table, findings)?;
     if let Some(field) = field.filter(|_| policy.then != Fate::Fail) {
-        let message =
-            "rows of a CSV or Arrow file are read many at once: one that is wrong cannot be left out";
-        findings.add(field.error(message).expected("fail, or a file with `format: json`"));
+        let message = "rows of an Arrow file are read in batches: one that is wrong cannot be left out";
+        findings.add(field.error(message).expected("fail, or a file of another format"));
         return None;
     }
     Some(ErrorPolicy { retry: None, then: Fate::Fail })
@@ -327,18 +338,17 @@ mod tests {
     }
 
     #[test]
-    fn files_of_rows_fail_at_a_row_that_is_wrong() {
-        for name in ["a.csv", "a.arrow"] {
-            let of = |on_error: &str| {
-                policy(&format!("file: {{ path: {name}, schema: {{ n: int64 }} }}{on_error}"))
-            };
-            for right in ["", ", on_error: fail"] {
-                assert_eq!(of(right), Ok(ErrorPolicy { retry: None, then: Fate::Fail }));
-            }
-            for wrong in ["skip", "dead_letter", "{ retry: { then: skip } }"] {
-                assert_eq!(of(&format!(", on_error: {wrong}")), Err("line 2: sources.in.on_error: rows of a CSV or Arrow file are read many at once: one that is wrong cannot be left out; expected fail, or a file with `format: json`".into()));
-            }
+    fn files_of_arrow_fail_at_a_batch_that_is_wrong() {
+        let of =
+            |on_error: &str| policy(&format!("file: {{ path: a.arrow, schema: {{ n: int64 }} }}{on_error}"));
+        for right in ["", ", on_error: fail"] {
+            assert_eq!(of(right), Ok(ErrorPolicy { retry: None, then: Fate::Fail }));
         }
+        for wrong in ["skip", "dead_letter", "{ retry: { then: skip } }"] {
+            assert_eq!(of(&format!(", on_error: {wrong}")), Err("line 2: sources.in.on_error: rows of an Arrow file are read in batches: one that is wrong cannot be left out; expected fail, or a file of another format".into()));
+        }
+        let csv = "file: { path: a.csv, schema: { n: int64 } }, on_error: skip";
+        assert_eq!(policy(csv), Ok(ErrorPolicy { retry: None, then: Fate::Skip }));
         let lines = "file: { path: a.jsonl }, decode: { codec: json, schema: { n: int64 } }, on_error: skip";
         assert_eq!(policy(lines), Ok(ErrorPolicy { retry: None, then: Fate::Skip }));
     }

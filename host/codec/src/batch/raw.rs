@@ -78,6 +78,15 @@ impl RawRecords {
         self.add_header(name, value);
     }
 
+    /// Gives the last record pushed the headers of this one before it, whose bytes are kept once.
+    pub fn push_headers_of(&mut self, record: usize) {
+        let headers = self.records[record].headers.start as usize..self.records[record].headers.end as usize;
+        for header in headers {
+            let (name, value) = self.headers[header].clone();
+            self.add_header(name, value);
+        }
+    }
+
     fn add_header(&mut self, name: Range<u32>, value: Option<Range<u32>>) {
         self.headers.push((name, value));
         if let Some(last) = self.records.last_mut() {

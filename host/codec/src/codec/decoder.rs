@@ -19,7 +19,7 @@ use super::registry::Registries;
 use super::rows::Rows;
 use super::settings::{Codec, Decode, Framing};
 use super::wire::Part;
-use super::{Decoded, RecordError, arrow_ipc, avro, json, json_schema, msgpack, protobuf, text};
+use super::{Decoded, RecordError, arrow_ipc, avro, csv, json, json_schema, msgpack, protobuf, text};
 use crate::batch::RawRecords;
 
 /// Records that cannot be decoded now: their schema's registry does not answer. Nothing was decoded; the same call
@@ -53,6 +53,7 @@ enum Decoding {
     Protobuf(Rows<protobuf::ProtobufReader>),
     Text(Rows<text::TextReader>),
     Arrow(Box<arrow_ipc::ArrowDecoder>),
+    Csv(csv::CsvDecoder),
 }
 
 impl PartDecoder {
@@ -90,6 +91,7 @@ impl PartDecoder {
                 let decoder = arrow_ipc::ArrowDecoder::new(schema)?;
                 Decoding::Arrow(Box::new(decoder.with_tombstone(tombstone)))
             }
+            Codec::Csv => Decoding::Csv(csv::CsvDecoder::new(schema)),
         };
         let framed = match &settings.framing {
             Framing::None => None,
@@ -110,6 +112,7 @@ impl PartDecoder {
             (Decoding::Protobuf(rows), Some(framed)) => framed.decode(rows, raw),
             (Decoding::Text(rows), _) => Ok(rows.decode(raw)),
             (Decoding::Arrow(decoder), _) => Ok(decoder.decode(raw)),
+            (Decoding::Csv(decoder), _) => Ok(decoder.decode(raw)),
         }
     }
 }

@@ -52,6 +52,9 @@ impl Encoder {
                 Encoding::Text(text::TextEncoder::new(codec, columns, schema)?)
             }
             Codec::Arrow => Encoding::Arrow(Box::new(arrow_ipc::ArrowEncoder::new(columns, schema)?)),
+            Codec::Csv => {
+                return Err("rows become no CSV on their own: a file has it as its format".to_owned());
+            }
         };
         let named = settings.schema_id.map(|id| {
             let mut named = wire::naming(id);

@@ -12,6 +12,7 @@ pub mod avro;
 mod cases;
 mod chosen;
 mod column;
+pub mod csv;
 mod decimal;
 mod decoder;
 #[cfg(test)]

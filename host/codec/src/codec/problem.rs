@@ -18,6 +18,8 @@ pub(crate) mod code {
     pub(crate) const MSGPACK_SYNTAX: &str = "msgpack-syntax";
     /// Valid in its format, but none of what is read of it.
     pub(crate) const UNSUPPORTED: &str = "unsupported";
+    /// Not a row of CSV.
+    pub(crate) const CSV_SYNTAX: &str = "csv-syntax";
     /// Not Arrow IPC.
     pub(crate) const ARROW_SYNTAX: &str = "arrow-syntax";
     /// Not Protobuf's wire format.

@@ -29,10 +29,12 @@ pub enum Codec {
     Bytes,
     /// Arrow IPC streams.
     Arrow,
+    /// Rows of a CSV file.
+    Csv,
 }
 
 impl Codec {
-    /// Every codec, in the order of the documentation.
+    /// Every codec that a specification names, in the order of the documentation; CSV is a file's format.
     pub const ALL: [Codec; 8] = [
         Codec::Json,
         Codec::Avro,
@@ -55,6 +57,7 @@ impl Codec {
             Codec::String => "string",
             Codec::Bytes => "bytes",
             Codec::Arrow => "arrow",
+            Codec::Csv => "csv",
         }
     }
 }

@@ -2,6 +2,7 @@
 //! one is in the dead letters with its bytes and place, memory stays bounded, and once the pipeline takes records of any
 //! kind a replay brings every one of them through. The ways are in the modules below.
 
+mod arrow;
 mod avro;
 mod json;
 mod protobuf;
@@ -50,8 +51,7 @@ struct Stream<'a> {
 impl Stream<'_> {
     fn run(&self, broker: &Broker, host: &HostProcess) {
         let large = [("max.message.bytes", "20000000")];
-        let (from, to) =
-            (broker.topic_with(self.name, PARTITIONS as i32, &large), broker.topic("out", PARTITIONS as i32));
+        let [from, to] = [self.name, "out"].map(|name| broker.topic_with(name, PARTITIONS as i32, &large));
         from.produce_records((0..self.records).map(|n| {
             let value = match broken(n) {
                 None => Some((self.good)(n)),
@@ -172,8 +172,24 @@ fn a_million_json_records_of_which_a_thousand_are_broken_each_in_another_way() {
 }
 
 #[test]
-fn framed_avro_and_protobuf_records_of_which_some_are_broken_each_in_another_way() {
-    let Some(broker) = Broker::for_test("framed_avro_and_protobuf_records") else { return };
+fn a_million_arrow_records_of_which_a_thousand_are_broken_each_in_another_way() {
+    let Some(broker) = Broker::for_test("a_million_arrow_records") else { return };
+    let host = host(&broker);
+    let stream = Stream {
+        name: "broken-arrow",
+        records: 1_000_000,
+        decode: json!({ "codec": "arrow", "schema": arrow::columns() }),
+        good: &arrow::good,
+        bad: &arrow::bad,
+        row: &arrow::row,
+        codes: &["arrow-syntax", "type-mismatch", "missing-column", "too-large", "tombstone"],
+    };
+    stream.run(&broker, &host);
+}
+
+#[test]
+fn a_million_avro_and_a_million_protobuf_records_of_which_a_thousand_are_broken_each_in_another_way() {
+    let Some(broker) = Broker::for_test("a_million_avro_and_a_million_protobuf_records") else { return };
     let registry = TestRegistry::start();
     let avro_id = register(&registry, "avro", &json!({ "schema": avro::SCHEMA }));
     let body = json!({ "schemaType": "PROTOBUF", "schema": protobuf::SCHEMA });
@@ -182,17 +198,17 @@ fn framed_avro_and_protobuf_records_of_which_some_are_broken_each_in_another_way
     let by = |codec: &str| json!({ "codec": codec, "registry": { "name": "default", "subject": codec } });
     let stream = Stream {
         name: "broken-avro",
-        records: 100_000,
+        records: 1_000_000,
         decode: by("avro"),
         good: &|n| avro::good(avro_id, n),
         bad: &|which| avro::bad(avro_id, which),
-        row: &|n| json!({ "id": n, "user": format!("user-{n}"), "tags": ["a", format!("t{n}")] }),
+        row: &|n| json!({ "id": n, "user": avro::user(n), "tags": ["a", format!("t{n}")] }),
         codes: &["avro-syntax", "wrong-magic", "truncated", "unknown-schema"],
     };
     stream.run(&broker, &host);
     let stream = Stream {
         name: "broken-protobuf",
-        records: 100_000,
+        records: 1_000_000,
         decode: by("protobuf"),
         good: &|n| protobuf::good(protobuf_id, n),
         bad: &|which| protobuf::bad(protobuf_id, which),

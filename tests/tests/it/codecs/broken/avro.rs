@@ -38,9 +38,14 @@ fn record(id: u32, n: i64, user: &[u8], tag: &[u8]) -> Vec<u8> {
     out
 }
 
+/// The user of record `n`. One has 10 MB, which is as good as any other.
+pub fn user(n: i64) -> String {
+    if n == 400_000 { "x".repeat(10_000_000) } else { format!("user-{n}") }
+}
+
 /// Record `n`.
 pub fn good(id: u32, n: i64) -> Vec<u8> {
-    record(id, n, format!("user-{n}").as_bytes(), format!("t{n}").as_bytes())
+    record(id, n, user(n).as_bytes(), format!("t{n}").as_bytes())
 }
 
 /// Broken record `which`.
@@ -54,7 +59,7 @@ pub fn bad(id: u32, which: usize) -> Option<Vec<u8>> {
         // A first byte of 1 would announce another kind of header.
         0 => {
             let mut changed = whole.clone();
-            changed[0] = 2 + variant as u8 * 9;
+            changed[0] = 2 + variant as u8;
             Some(changed)
         }
         1 => Some(head[..variant % 5].to_vec()),
@@ -69,12 +74,17 @@ pub fn bad(id: u32, which: usize) -> Option<Vec<u8>> {
             long(2 + variant as i64, &mut long_then);
             after(&long_then)
         }
-        7 => Some(record(id, which as i64, &[b'a', 0xff - variant as u8 % 16], b"t")),
+        7 => {
+            // Now and then behind 10 MB of text.
+            let before = if variant == 40 { 10_000_000 } else { variant };
+            let text = [b"a".repeat(before), vec![0xff - variant as u8 % 16]].concat();
+            Some(record(id, which as i64, &text, b"t"))
+        }
         // Text that is longer than everything there is, or of a length below zero.
         8 => {
             long(which as i64, &mut long_then);
             long(1, &mut long_then);
-            let length = if variant % 2 == 0 { 1 << (20 + variant) } else { -1 - variant as i64 };
+            let length = if variant % 2 == 0 { 1 << (20 + variant % 40) } else { -1 - variant as i64 };
             long(length, &mut long_then);
             after(&long_then)
         }
@@ -92,6 +102,6 @@ pub fn bad(id: u32, which: usize) -> Option<Vec<u8>> {
         10 => Some(format!("{{\"id\":{which}}}").into_bytes()),
         // No value, where a column cannot be null.
         _ if variant == 0 => None,
-        _ => Some(record(id, which as i64, b"u", &[b'x', 0xc3, 0x28])),
+        _ => Some(record(id, which as i64, b"u", &[b"x".repeat(variant).as_slice(), &[0xc3, 0x28]].concat())),
     }
 }

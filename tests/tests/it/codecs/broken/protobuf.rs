@@ -42,12 +42,12 @@ fn record(id: u32, n: i64, user: &[u8]) -> Vec<u8> {
 
 /// Record `n`.
 pub fn good(id: u32, n: i64) -> Vec<u8> {
-    record(id, n, format!("user-{n}").as_bytes())
+    record(id, n, super::avro::user(n).as_bytes())
 }
 
 /// Broken record `which`.
 pub fn bad(id: u32, which: usize) -> Option<Vec<u8>> {
-    let (way, variant) = (which % 12, which / 12);
+    let (way, variant) = (which % 13, which / 13);
     let whole = good(id, which as i64);
     let (head, body) = whole.split_at(6);
     let after = |bytes: &[u8]| Some([head, body, bytes].concat());
@@ -55,7 +55,7 @@ pub fn bad(id: u32, which: usize) -> Option<Vec<u8>> {
     match way {
         0 => {
             let mut changed = whole.clone();
-            changed[0] = 2 + variant as u8 * 9;
+            changed[0] = 2 + variant as u8;
             Some(changed)
         }
         1 => Some(head[..variant % 5].to_vec()),
@@ -79,11 +79,15 @@ pub fn bad(id: u32, which: usize) -> Option<Vec<u8>> {
             more.push(variant as u8 & 0x7f);
             after(&more)
         }
-        7 => Some(record(id, which as i64, &[b'a', 0xff - variant as u8 % 16])),
+        7 => {
+            // Now and then behind 10 MB of text.
+            let before = if variant == 40 { 10_000_000 } else { variant };
+            Some(record(id, which as i64, &[b"a".repeat(before), vec![0xff - variant as u8 % 16]].concat()))
+        }
         // Text that is longer than everything there is.
         8 => {
             field(2, 2, &mut more);
-            varint(1 << (20 + variant), &mut more);
+            varint(1 << (20 + variant % 40), &mut more);
             after(&more)
         }
         // The second message of the file, one within it, and one that is not there.
@@ -100,6 +104,13 @@ pub fn bad(id: u32, which: usize) -> Option<Vec<u8>> {
                 }
                 _ => text(1, &vec![b'x'; variant], &mut more),
             }
+            after(&more)
+        }
+        // Groups that nobody asked for, deeper than anything is: closed and not.
+        11 => {
+            let deep = 101 + variant * 1_000;
+            (0..deep).for_each(|_| field(9, 3, &mut more));
+            (0..if variant % 2 == 0 { deep } else { 0 }).for_each(|_| field(9, 4, &mut more));
             after(&more)
         }
         _ if variant == 0 => None,
