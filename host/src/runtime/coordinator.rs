@@ -279,7 +279,7 @@ impl Coordinator {
         loop {
             if self.is_stopping() {
                 if let Some((run, _)) = run.take() {
-                    self.finish(run, memberships)?;
+                    self.finish(run, memberships, false)?;
                 }
                 return Ok(Ending::Stopped);
             }
@@ -306,7 +306,7 @@ impl Coordinator {
                 }
                 Some(Happened::SourcesEnded) => {
                     if let Some((run, _)) = run.take() {
-                        self.finish(run, memberships)?;
+                        self.finish(run, memberships, true)?;
                     }
                     return Ok(Ending::SourcesEnded);
                 }
@@ -345,7 +345,7 @@ impl Coordinator {
     /// Finishes a run that nothing follows. What it cannot finish is read again after the next start.
     fn end(&mut self, run: &mut Option<(Run, Watch)>, memberships: &mut [Membership]) {
         if let Some((run, _)) = run.take()
-            && let Err(reason) = self.finish(run, memberships)
+            && let Err(reason) = self.finish(run, memberships, false)
         {
             self.job.log(Level::Warn, format!("stopped without finishing: {reason}"));
         }
@@ -419,7 +419,7 @@ impl Coordinator {
                 Ok(None) | Err(ConnectorError::Retry(_)) => {}
                 Ok(Some(GroupEvent::Assigned(partitions))) => {
                     if let Some((run, _)) = run.take() {
-                        self.drain(run, memberships)?;
+                        self.drain(run, memberships, false)?;
                     }
                     memberships[index].assigned = true;
                     memberships[index].partitions = partitions;
@@ -428,7 +428,7 @@ impl Coordinator {
                     let line = "partitions are being moved: finishing what was read";
                     self.job.log(Level::Info, line.into());
                     if let Some((run, _)) = run.take() {
-                        self.drain(run, memberships)?;
+                        self.drain(run, memberships, false)?;
                     }
                     let membership = &mut memberships[index];
                     membership.assigned = false;
@@ -455,9 +455,9 @@ impl Coordinator {
         Ok(run)
     }
 
-    /// Finishes a run that nothing follows: what it did has to be committed too.
-    fn finish(&mut self, run: Run, memberships: &mut [Membership]) -> Result<(), String> {
-        self.drain(run, memberships)?;
+    /// Finishes a run that nothing follows, as its sources `ended` or it is told to: what it did has to be committed too.
+    fn finish(&mut self, run: Run, memberships: &mut [Membership], ended: bool) -> Result<(), String> {
+        self.drain(run, memberships, ended)?;
         match self.uncommitted.take() {
             None => Ok(()),
             Some(reason) => Err(format!(
@@ -468,10 +468,10 @@ impl Coordinator {
 
     /// Finishes a run and gives its partitions back to their groups. What is complete is committed once, at the end:
     /// whoever waits for a broker that is away shall not wait for each checkpoint, nor keep the tasks waiting.
-    fn drain(&mut self, run: Run, memberships: &mut [Membership]) -> Result<(), String> {
+    fn drain(&mut self, run: Run, memberships: &mut [Membership], ended: bool) -> Result<(), String> {
         self.tasks_checkpoint = run.next_checkpoint() + 1;
         let mut newest = None;
-        let drained = run.drain(|happened| newest = self.hear(happened).pop().or(newest.take()));
+        let drained = run.drain(ended, |happened| newest = self.hear(happened).pop().or(newest.take()));
         self.waits = None;
         self.uncommitted = newest.and_then(|completed| self.commit(memberships, &completed, true));
         if let Some(replay) = self.replay.take() {

@@ -299,7 +299,8 @@ impl ChannelInput {
         // A writer that is gone without an end failed; the coordinator hears it from that task.
         let message = ready.recv(&self.receivers[input]).map_err(|_| TaskError::Cancelled)?;
         match message {
-            Message::Data(batch) => {
+            Message::Data { batch, since } => {
+                walker.came_after(since);
                 walker.run(0, batch)?;
                 Ok(Turn::Worked)
             }

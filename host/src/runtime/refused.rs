@@ -15,6 +15,7 @@ use super::under_replay::Fared;
 use super::walker::{Role, TaskError, Walker};
 use crate::batch::{Batch, RawRecords};
 use crate::codec::RecordError;
+use crate::codec::registry::ERROR_KEPT;
 use crate::operator::RowError;
 use crate::spec::{Fate, Retry};
 
@@ -69,7 +70,12 @@ impl Walker {
     /// Keeps what was tried so often for another attempt.
     fn hold(&mut self, held: Held, retry: &Retry, tries: Tries) {
         let tries = Tries { again: tries.again + 1, ..tries };
-        self.retries.put(Instant::now() + backoff(retry, tries.again), Waiting { held, tries });
+        let wait = match held {
+            Held::Rows { .. } => backoff(retry, tries.again),
+            // Earlier, nobody would be asked again.
+            Held::Records(_) => backoff(retry, tries.again).max(ERROR_KEPT),
+        };
+        self.retries.put(Instant::now() + wait, Waiting { held, tries });
     }
 
     /// Rows that are not tried again.

@@ -213,7 +213,9 @@ impl Run {
     /// told of every checkpoint that completes and of letters that were put in. Answers the partitions, or why it
     /// had to give up (then nothing after the last commit counts). After a stop a partition may have been read
     /// further than is committed: it must not be read on from there.
-    pub fn drain(mut self, mut hear: impl FnMut(Happened)) -> Result<Vec<Partition>, String> {
+    ///
+    /// It may take [`DRAIN_TIMEOUT`] from a stop or a move on; where all sources `ended` nobody waits for it.
+    pub fn drain(mut self, ended: bool, mut hear: impl FnMut(Happened)) -> Result<Vec<Partition>, String> {
         let mut missing = None;
         if self.has_sources() {
             self.signals.draining.store(true, Relaxed);
@@ -222,9 +224,12 @@ impl Run {
             self.command(|| Command::Barrier(id));
             self.command(|| Command::Finish);
         }
-        let until = Instant::now() + DRAIN_TIMEOUT;
+        let mut until = None;
         while self.tasks.iter().any(|t| !t.exited) {
-            if Instant::now() > until {
+            if until.is_none() && (!ended || self.signals.halt.is_stopping()) {
+                until = Some(Instant::now() + DRAIN_TIMEOUT);
+            }
+            if until.is_some_and(|until| Instant::now() > until) {
                 self.cancel();
                 return Err(format!(
                     "the tasks did not finish within {} s; what was not confirmed is read again",

@@ -79,6 +79,7 @@ struct Progress {
     finishing: bool,
     /// Nothing more is read: the source has ended, or a batch of it was left.
     ended: bool,
+    told_end: bool,
     waiting: bool,
     /// Turns in a row that brought nothing.
     idle: u32,
@@ -119,17 +120,20 @@ impl Task {
                 self.take(Turn::Waiting(reason), &mut progress)?;
                 continue;
             }
-            let full = self.walker.retries.is_full() || self.is_settling();
+            let wait = self.patience(&progress);
+            let full = self.walker.retries.is_full() || self.is_settling() || self.has_read_all();
             if full || progress.finishing || progress.ended {
-                std::thread::sleep(BUSY_WAIT);
+                self.flows(&mut progress)?;
+                self.tell_end(&mut progress)?;
+                std::thread::sleep(wait.max(BUSY_WAIT));
                 continue;
             }
-            let wait = self.patience(&progress);
             let turn = match &mut self.feed {
                 Feed::Source(source) => match source.turn(&mut self.walker, wait) {
                     // The last barrier, which comes with the stop, commits what was read before that batch.
                     Err(TaskError::Left) => {
-                        progress.ended = true;
+                        // It has not ended by itself.
+                        (progress.ended, progress.told_end) = (true, true);
                         continue;
                     }
                     turn => turn?,
@@ -159,8 +163,8 @@ impl Task {
         if !progress.letters.is_empty() {
             return Duration::ZERO;
         }
-        let wait =
-            if progress.outstanding.is_empty() { WAIT * (1 << progress.idle.min(2)) } else { BUSY_WAIT };
+        let busy = !progress.outstanding.is_empty() || self.draining.load(Relaxed);
+        let wait = if busy { BUSY_WAIT } else { WAIT * (1 << progress.idle.min(2)) };
         let due = self.walker.retries.next_due();
         due.map_or(wait, |due| wait.min(due.saturating_duration_since(Instant::now())))
     }
@@ -173,6 +177,13 @@ impl Task {
     /// Whether something that was read has to get through before the last barrier.
     fn has_more(&self) -> bool {
         let more = matches!(&self.feed, Feed::Source(source) if source.has_more());
+        self.draining.load(Relaxed) && more
+    }
+
+    /// Whether the source is not to be read on: what would be read now could come after the last barrier, and nobody
+    /// would wait for it.
+    fn has_read_all(&self) -> bool {
+        let more = matches!(&self.feed, Feed::Source(source) if !source.has_more());
         self.draining.load(Relaxed) && more
     }
 
@@ -245,32 +256,44 @@ impl Task {
 
     fn take(&mut self, turn: Turn, progress: &mut Progress) -> Result<(), TaskError> {
         progress.idle = if matches!(turn, Turn::Idle) { progress.idle.saturating_add(1) } else { 0 };
-        let waiting = matches!(turn, Turn::Waiting(_));
-        if progress.waiting && !waiting {
-            self.tell(Event::Waiting { task: self.number, reason: None })?;
+        if !matches!(turn, Turn::Waiting(_)) {
+            self.flows(progress)?;
         }
         match turn {
             Turn::Worked | Turn::Idle => {}
             Turn::Waiting(reason) => {
-                if !progress.waiting {
-                    self.tell(Event::Waiting { task: self.number, reason: Some(reason) })?;
-                }
+                // Each time: a sink may have told something else meanwhile.
+                self.tell(Event::Waiting { task: self.number, reason: Some(reason) })?;
+                progress.waiting = true;
                 self.walker.sleep(OUTSIDE_WAIT)?;
             }
             Turn::Barrier(id) => progress.barrier = Some(id),
             Turn::Ended => match self.feed {
-                Feed::Source(_) => {
-                    progress.ended = true;
-                    self.tell(Event::SourceEnded { task: self.number })?;
-                }
+                Feed::Source(_) => progress.ended = true,
                 Feed::Channels(_) => {
                     self.walker.end()?;
                     progress.finishing = true;
                 }
             },
         }
-        progress.waiting = waiting;
         Ok(())
+    }
+
+    /// The source is there again, if it was not.
+    fn flows(&self, progress: &mut Progress) -> Result<(), TaskError> {
+        if !std::mem::take(&mut progress.waiting) {
+            return Ok(());
+        }
+        self.tell(Event::Waiting { task: self.number, reason: self.walker.undelivered() })
+    }
+
+    /// The source has ended, and nothing of it waits for another attempt: that may take longer than an end may.
+    fn tell_end(&self, progress: &mut Progress) -> Result<(), TaskError> {
+        if !progress.ended || progress.told_end || !self.walker.retries.is_empty() {
+            return Ok(());
+        }
+        progress.told_end = true;
+        self.tell(Event::SourceEnded { task: self.number })
     }
 
     fn acknowledge(&mut self, progress: &mut Progress) -> Result<(), TaskError> {

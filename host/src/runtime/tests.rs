@@ -231,6 +231,32 @@ fn a_row_that_may_pass_is_tried_again_beside_the_others_and_one_that_never_will_
 }
 
 #[test]
+fn what_comes_of_a_row_that_waited_is_as_old_as_the_row() {
+    let error = RecordError { index: 0, code: "unknown-schema", message: "?".into() };
+    let mut bench = Bench::new(retry(Fate::DeadLetter));
+    bench.refuse(1, true);
+    assert_eq!(bench.walker.barrier(1).unwrap(), None);
+    let first = bench.walker.first_try();
+    bench.walker.undecodable(&records(&orders(1..2)), vec![error], first).unwrap();
+    assert_eq!((bench.walker.barrier(2).unwrap(), bench.walker.barrier(3).unwrap()), (Some(1), Some(1)));
+    // Now it decodes, and the step refuses its row for the moment; later the sink does.
+    assert!(bench.walker.try_again(Instant::now() + LONG).unwrap().is_some());
+    bench.walker.source(orders(1..2)).unwrap();
+    assert_eq!(bench.walker.barrier(4).unwrap(), Some(1));
+    bench.walker.run(0, orders(7..8)).unwrap();
+    bench.picky.refuses.lock().unwrap().clear();
+    bench.shelf.no_room.lock().unwrap().insert(1);
+    bench.walker.try_again(Instant::now() + LONG).unwrap();
+    assert_eq!((bench.taken(), bench.walker.barrier(5).unwrap()), (vec![7], Some(1)));
+    bench.shelf.no_room.lock().unwrap().clear();
+    bench.walker.try_again(Instant::now() + LONG).unwrap();
+    bench.refuse(8, true);
+    assert_eq!((bench.taken(), bench.walker.barrier(6).unwrap()), (vec![1], None));
+    bench.walker.run(0, orders(8..9)).unwrap();
+    assert_eq!(bench.walker.barrier(7).unwrap(), Some(6), "what comes later is as old as it is");
+}
+
+#[test]
 fn a_row_that_passes_in_the_end_follows_the_others_with_its_record() {
     let mut bench = Bench::new(retry(Fate::Fail));
     bench.refuse(3, true);

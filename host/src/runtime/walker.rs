@@ -92,6 +92,9 @@ pub(super) struct Walker {
     pub(super) replays: Arc<UnderReplay>,
     /// The last barrier that was passed on; 0 before the first.
     passed: u64,
+    /// The last barrier before the oldest of what was worked on since then was read: rows that waited are older than
+    /// the others, and so is what came of them, should it wait too.
+    since: u64,
     halt: Arc<Halt>,
     record_errors: Vec<RecordError>,
     /// Told when a sink is not there, and with `None` when it is there again.
@@ -118,6 +121,7 @@ impl Walker {
             retries: Retries::default(),
             replays,
             passed: 0,
+            since: 0,
             halt,
             record_errors: Vec::new(),
             waiting,
@@ -139,6 +143,7 @@ impl Walker {
     pub fn try_again(&mut self, now: Instant) -> Result<Option<(Arc<RawRecords>, Tries)>, TaskError> {
         while let Some(due) = self.retries.take_due(now) {
             self.check_cancelled()?;
+            self.came_after(due.tries.since);
             match due.held {
                 Held::Rows { node, batch } => self.process(node, batch, due.tries)?,
                 Held::Records(records) => return Ok(Some((records, due.tries))),
@@ -149,7 +154,12 @@ impl Walker {
 
     /// As of what is tried for the first time.
     pub fn first_try(&self) -> Tries {
-        Tries { again: 0, since: self.passed }
+        Tries { again: 0, since: self.since }
+    }
+
+    /// What comes now was read after this barrier, and may have been before the next.
+    pub fn came_after(&mut self, barrier: u64) {
+        self.since = self.since.min(barrier);
     }
 
     fn process(&mut self, node: usize, batch: Batch, tries: Tries) -> Result<(), TaskError> {
@@ -289,7 +299,7 @@ impl Walker {
     fn send_one(&mut self, edge: &Edge, batch: Batch) -> Result<(), TaskError> {
         match edge {
             Edge::Node(node) => self.run(*node, batch),
-            Edge::Channel(sender) => post(&self.halt, sender, Message::Data(batch)),
+            Edge::Channel(sender) => post(&self.halt, sender, Message::Data { batch, since: self.since }),
         }
     }
 
@@ -373,8 +383,13 @@ impl Walker {
         }
         self.dead_letters.barrier(id)?;
         self.tell_channels(Message::Barrier(crate::batch::Barrier { id }))?;
-        self.passed = id;
+        (self.passed, self.since) = (id, id);
         Ok(self.retries.since())
+    }
+
+    /// Why what was written does not reach the outside, as far as it was told.
+    pub fn undelivered(&self) -> Option<String> {
+        self.undelivered.clone()
     }
 
     /// The last barrier that was passed on; 0 before the first.

@@ -13,7 +13,12 @@ pub struct Barrier {
 #[derive(Clone, Debug)]
 pub enum Message {
     /// Rows with their origin.
-    Data(Batch),
+    Data {
+        /// The rows.
+        batch: Batch,
+        /// The last barrier before the oldest of them was read: rows that waited are older than those around them.
+        since: u64,
+    },
     /// No row with an event time at or below this (milliseconds since 1970) is expected any more.
     Watermark(i64),
     /// A checkpoint's mark.

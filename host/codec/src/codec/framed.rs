@@ -17,6 +17,10 @@ use crate::batch::RawRecords;
 /// Schemas that are remembered, at most.
 const WRITERS_MAX: usize = 1_000;
 
+/// Schemas that are asked for in one run: it ends before a record with another one, which is of the next run. So nobody
+/// waits long for a run, whatever its records name.
+const ASKED_MAX: usize = 16;
+
 /// Reads values by the schema that they were written with.
 pub(crate) trait ReadWritten: ReadRecord {
     /// Values from here on were written with `schema`; `id` tells schemas apart.
@@ -73,8 +77,11 @@ impl Framed {
         raw: &RawRecords,
     ) -> Result<Decoded, Unavailable> {
         // What is known stays known until the run has gone through: a registry that lets few ask would never answer all.
-        self.ask(raw)?;
+        let end = self.ask(raw)?;
         let decoded = rows.decode_with(raw, |reader, record, bytes| {
+            if record >= end {
+                return Err(Problem::run_is_full());
+            }
             let framed = wire::frame(raw, record, self.part, bytes)?;
             self.turn_to(reader, framed.id)?;
             reader.body(framed)
@@ -83,15 +90,20 @@ impl Framed {
         Ok(decoded)
     }
 
-    /// Asks the registry for every schema of a run that is not known yet, before anything is decoded.
-    fn ask(&mut self, raw: &RawRecords) -> Result<(), Unavailable> {
-        let mut last = None;
+    /// Asks the registry for the schemas of a run that are not known yet, before anything is decoded. Answers where the run
+    /// ends: all, or before the first record whose schema would be one too many.
+    fn ask(&mut self, raw: &RawRecords) -> Result<usize, Unavailable> {
+        let (mut last, mut asked) = (None, 0);
         for record in 0..raw.len() {
             let Some(bytes) = raw.value(record) else { continue };
             let Ok(framed) = wire::frame(raw, record, self.part, bytes) else { continue };
             if last.replace(framed.id) == Some(framed.id) || self.writers.contains_key(&framed.id) {
                 continue;
             }
+            if asked == ASKED_MAX {
+                return Ok(record);
+            }
+            asked += 1;
             let schema = match self.registry.schema(framed.id) {
                 Ok(schema) => Ok(schema),
                 // Also one that lets nobody in: the records are not what is wrong.
@@ -104,7 +116,7 @@ impl Framed {
             self.next += 1;
             self.writers.insert(framed.id, Writer { number, schema });
         }
-        Ok(())
+        Ok(raw.len())
     }
 
     #[inline]

@@ -108,6 +108,26 @@ fn a_long_reason_is_not_kept_for_every_record() {
 }
 
 #[test]
+fn a_run_asks_for_a_bounded_number_of_schemas_and_leaves_the_rest_to_the_next() {
+    let bench = bench();
+    let good = bench.ids[0];
+    let values: Vec<_> =
+        (0..100).map(|n| if n % 2 == 0 { (good, r#"{"id":1}"#) } else { (100 + n, "{}") }).collect();
+    let (mut raw, mut decoder) = (records(&values), decoder(&bench));
+    let (mut rows, mut runs) = (0, Vec::new());
+    bench.server.requests();
+    while !raw.is_empty() {
+        let decoded = decoder.decode(&raw).unwrap();
+        assert_eq!(decoded.rows.num_rows() + decoded.errors.len(), decoded.taken, "each is told once");
+        rows += decoded.rows.num_rows();
+        runs.push((decoded.taken, bench.server.requests().len()));
+        raw = raw.rest(decoded.taken);
+    }
+    // The first one asks for the good schema too.
+    assert_eq!((rows, runs), (50, vec![(31, 16), (32, 16), (32, 16), (5, 3)]));
+}
+
+#[test]
 fn a_registry_that_is_away_stalls_the_run_whole_and_later_nothing_is_lost() {
     let bench = bench();
     let (mut decoder, one) = (decoder(&bench), bench.ids[0]);

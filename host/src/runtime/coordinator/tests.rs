@@ -121,7 +121,7 @@ fn a_run_whose_last_commit_fails_did_not_end_well_and_says_so() {
     let mut memberships = [Membership { partitions, ..scripted(Vec::new()) }];
     let run = coordinator.start(&mut memberships).unwrap();
     let started = Instant::now();
-    let failed = coordinator.finish(run, &mut memberships).unwrap_err();
+    let failed = coordinator.finish(run, &mut memberships, false).unwrap_err();
     insta::assert_snapshot!(failed, @"what was done last is not committed, so it is done again after the next start: the broker is away");
     assert!(started.elapsed() < COMMIT_PATIENCE * 10, "it is tried once, for a while");
     assert_eq!(memberships[0].partitions.len(), 1, "the tasks did finish");

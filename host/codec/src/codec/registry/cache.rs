@@ -11,9 +11,9 @@ use crate::codec::registered::RegisteredSchema;
 use crate::codec::wire::SchemaId;
 
 /// How long an error is believed: a schema is registered before its first record is sent, but a registry's
-/// followers learn of it a moment later. Records that wait for their schema are tried again every few hundred
-/// milliseconds, so it is not long; but many records may name one that is not there.
-const ERROR_KEPT: Duration = Duration::from_secs(1);
+/// followers learn of it a moment later. Not for long, as records may wait for it; and not for nothing, as many
+/// records may name one that is not there.
+pub const ERROR_KEPT: Duration = Duration::from_secs(1);
 
 /// What names a schema for good.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use backon::{BlockingRetryable as _, ExponentialBuilder};
 use serde_json::{Value, json};
 
+pub use cache::ERROR_KEPT;
 pub use error::RegistryError;
 pub use registries::Registries;
 pub use settings::{Auth, Settings, Tls};
