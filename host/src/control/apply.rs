@@ -100,12 +100,13 @@ impl Host {
         // Binds every component and types every expression: nothing is stored that could not start.
         let job = self.shared.job(&rehearsed.record, functions.clone(), self.bookkeeper());
         let job = job.map_err(does_not_fit)?;
-        let registered = asking.sinks(&mut pipeline, job.schemas(), dry_run).map_err(does_not_fit)?;
-        schemas::fill_in(&mut pipeline, &registered).map_err(does_not_fit)?;
+        // Before anything is registered: a registry keeps what it was given.
         let refused = schemas::check_codecs(&pipeline, job.schemas(), &self.shared.registries);
         if !refused.is_empty() {
             return Err(does_not_fit(refused));
         }
+        let registered = asking.sinks(&mut pipeline, job.schemas(), dry_run).map_err(does_not_fit)?;
+        schemas::fill_in(&mut pipeline, &registered).map_err(does_not_fit)?;
         drop(job);
         proposal.schemas.extend(registered);
         let rehearsed = self.shared.catalog.rehearse(proposal.clone(), now_ms())?;

@@ -235,7 +235,7 @@ impl Asking<'_> {
     }
 
     /// Registers the schemas of all sinks that name a registry and answers what to pin. A schema that its subject does
-    /// not take is refused before anything is registered; `rehearse` registers nothing. Nobody is asked for a sink that
+    /// not take, or that the rows do not fit, is refused before anything is registered; `rehearse` registers nothing. Nobody is asked for a sink that
     /// is as it was.
     ///
     /// # Errors
@@ -257,7 +257,8 @@ impl Asking<'_> {
                 let at = format!("sinks.{}.encode{suffix}", sink.name);
                 let name = format!("sinks.{}{suffix}", sink.name);
                 let before = self.kept_sink(sink, &name);
-                match self.sink_schema(pipeline, sink, (encode, part), (registry, before), input) {
+                let pin = self.sink_schema(pipeline, sink, (encode, part), (registry, before), input);
+                match pin.and_then(|pin| check_encoder(encode, &pin, input).map(|()| pin)) {
                     Ok(pin) => wanted.push((name, at, registry, pin)),
                     Err(reason) => reasons.push(Reason::at(at, reason)),
                 }
@@ -442,6 +443,13 @@ pub fn check_codecs(pipeline: &Pipeline, schemas: &Schemas, registries: &Registr
         })
     });
     sources.chain(sinks).collect()
+}
+
+/// Whether rows of these columns can be written by the schema of a pin, which may have no id yet.
+fn check_encoder(encode: &spec::Encode, pin: &PinnedSchema, input: &SchemaRef) -> Result<(), String> {
+    let named = |schema| (schema, named_by(pin).unwrap_or(SchemaId::Id(0)));
+    let encoder = encode.to_codec(pin.schema.clone().map(named));
+    Encoder::new(&encoder, input).map(drop)
 }
 
 /// Columns for people.

@@ -178,6 +178,32 @@ fn a_sink_whose_schema_would_break_its_subject_is_refused_before_anything_is_sto
 }
 
 #[test]
+fn what_is_refused_leaves_nothing_in_the_registry() {
+    let Some(broker) = Broker::for_test("what_is_refused_leaves_nothing") else { return };
+    let (registry, [from, to]) = (TestRegistry::start(), ["orders", "out"].map(|name| broker.topic(name, 1)));
+    let host = host_with_registries(&broker, &json!({ "default": { "url": registry.url() } }), &json!({}));
+    let http = host.http();
+    let name = unique("refused").to_lowercase();
+    let sink = |encode: Value| json!({ "from": "orders", "kafka": { "topic": to.name() }, "encode": encode });
+    // Its schema has a field that the rows have not, and the other sink is as it should be.
+    let definition = json!({ "type": "record", "name": "out", "fields": [{ "name": "user", "type": "string" }] });
+    let by = |subject: &str| json!({ "name": "default", "subject": subject });
+    let spec = json!({
+        "name": name,
+        "sources": { "orders": {
+            "kafka": { "topic": from.name() }, "decode": { "codec": "json", "schema": { "id": "int64!" } },
+        } },
+        "sinks": {
+            "good": sink(json!({ "codec": "avro", "registry": by("good") })),
+            "out": sink(json!({ "codec": "avro", "registry": by("out"), "definition": definition })),
+        },
+    });
+    let refused = http.put(&format!("/v1/pipelines/{name}"), &spec).expect(422).json();
+    assert!(refused["reasons"].to_string().contains("sinks.out.encode"), "{refused:#}");
+    assert_eq!(Http::new(&registry.url()).get("/subjects").expect(200).json(), json!([]));
+}
+
+#[test]
 fn the_secrets_of_a_registry_are_never_told() {
     let Some(broker) = Broker::for_test("the_secrets_of_a_registry_are_never_told") else { return };
     let (registry, [from, to]) = (TestRegistry::start(), ["orders", "out"].map(|name| broker.topic(name, 1)));

@@ -230,3 +230,65 @@ fn rows_that_the_topic_does_not_take_are_letters_of_their_sink_and_go_out_once_i
     assert_eq!(all, (0..100).collect::<Vec<_>>(), "each once");
     assert_eq!(letters(&http, &name).len(), 0);
 }
+
+#[test]
+fn rows_without_a_key_for_a_compacted_topic_and_of_impossible_times_are_letters_and_stop_nobody() {
+    let Some(broker) = Broker::for_test("rows_without_a_key_for_a_compacted_topic") else { return };
+    let from = broker.topic("orders", 1);
+    let compacted = broker.topic_with("compacted", 1, &[("cleanup.policy", "compact")]);
+    let timed = broker.topic_with("timed", 1, &[("message.timestamp.before.max.ms", "86400000")]);
+    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+    let day = 86_400_000;
+    // Now, ten days ahead, ten days ago, the client's word for now, before 1970, and none.
+    let times = [Some(now), Some(now + 10 * day), Some(now - 10 * day), Some(0), Some(-1), None];
+    let user = |id: usize| (id % 3 > 0).then(|| format!("user-{id}"));
+    let records: Vec<String> =
+        (0..60).map(|id| json!({ "id": id, "user": user(id), "at": times[id % 6] }).to_string()).collect();
+    from.produce(records);
+    let host = host(&broker);
+    let http = host.http();
+    let name = unique("refused").to_lowercase();
+    let sink = |kafka: Value| json!({ "from": "orders", "kafka": kafka, "encode": { "codec": "json" } });
+    let mut spec = json!({
+        "name": name,
+        "checkpoint": { "every": "200ms" },
+        "errors": { "max_share": 1 },
+        "sources": { "orders": {
+            "kafka": { "topic": from.name() },
+            "decode": { "codec": "json", "schema": { "id": "int64", "user": "string", "at": "timestamp_ms" } },
+        } },
+        "sinks": {
+            "compacted": sink(json!({ "topic": compacted.name(), "key": ["user"] })),
+            "timed": sink(json!({ "topic": timed.name(), "timestamp": "at" })),
+        },
+    });
+    apply(&http, &spec);
+    let status = wait_until_done(&http, &name, &from);
+    assert_eq!((&status["restarts"], &status["dead_letters"]), (&json!(0), &json!(60)), "{status:#}");
+    let ids = |topic: &Topic| -> Vec<usize> {
+        let id =
+            |value: &[u8]| serde_json::from_slice::<Value>(value).unwrap()["id"].as_u64().unwrap() as usize;
+        topic.read_all().iter().map(|record| id(record.value.as_deref().unwrap())).collect()
+    };
+    let some = |wanted: &dyn Fn(usize) -> bool| (0..60).filter(|id| wanted(*id)).collect::<Vec<_>>();
+    assert_eq!(ids(&compacted), some(&|id| id % 3 > 0), "each once, in their order");
+    assert_eq!(ids(&timed), some(&|id| [0, 5].contains(&(id % 6))), "each once, in their order");
+    let refused = |step: &str, code: &str| -> Vec<usize> {
+        let of = |letter: &&Value| letter["step"] == step && letter["code"] == code;
+        let found = letters(&http, &name);
+        let mut ids: Vec<usize> =
+            found.iter().filter(of).map(|l| l["row"]["id"].as_u64().unwrap() as usize).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(refused("compacted", "no-key"), some(&|id| id % 3 == 0));
+    assert_eq!(refused("timed", "bad-timestamp"), some(&|id| (1..5).contains(&(id % 6))));
+
+    // Where no record would have a key, the reason is said before anything is read.
+    spec["sinks"]["compacted"]["kafka"].as_object_mut().unwrap().remove("key");
+    http.put(&format!("/v1/pipelines/{name}"), &spec);
+    let status = wait(&http, &name, "failed", |status| {
+        status["reason"].as_str().is_some_and(|r| r.contains("compacted"))
+    });
+    assert!(status["reason"].as_str().unwrap().contains("give the sink a `key`"), "{status:#}");
+}

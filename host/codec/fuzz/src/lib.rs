@@ -12,6 +12,7 @@
 mod case;
 mod cases;
 mod columns;
+mod csv;
 mod given;
 mod infer;
 mod input;
@@ -47,6 +48,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "string", run: string, cases: || cases::of(Codec::String) },
     Target { name: "bytes", run: bytes, cases: || cases::of(Codec::Bytes) },
     Target { name: "arrow", run: arrow, cases: || cases::of(Codec::Arrow) },
+    Target { name: "csv", run: csv, cases: Vec::new },
     Target { name: "wire", run: wire, cases: registry::cases },
     Target { name: "infer", run: infer, cases: Vec::new },
     Target { name: "schemas", run: schemas, cases: Vec::new },
@@ -115,6 +117,11 @@ pub fn bytes(data: &[u8]) {
 /// Arrow IPC, of which a record is any number of rows.
 pub fn arrow(data: &[u8]) {
     run("arrow", data);
+}
+
+/// Rows of CSV files.
+pub fn csv(data: &[u8]) {
+    csv::must_hold(&input::values(data));
 }
 
 /// The header that names a record's schema, and values read by the schema they name.

@@ -77,7 +77,7 @@ macro_rules! held {
     };
 }
 
-held! { json avro protobuf json_schema msgpack string bytes arrow wire infer schemas }
+held! { json avro protobuf json_schema msgpack string bytes arrow csv wire infer schemas }
 
 #[test]
 fn every_target_has_a_test_and_small_seeds_and_every_folder_a_target() {

@@ -93,23 +93,38 @@ impl Cells {
     }
 }
 
+/// What stands for a number or time that is there and does not fit.
+pub(super) const DOES_NOT_FIT: i64 = i64::MIN;
+
 /// Milliseconds since 1970 of a column of times or numbers.
 pub(super) fn milliseconds(column: &ArrayRef) -> Result<Int64Array, ArrowError> {
     match column.data_type() {
         DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
-            integers(&cast(column, &DataType::Timestamp(TimeUnit::Millisecond, None))?)
+            whole(column, &cast(column, &DataType::Timestamp(TimeUnit::Millisecond, None))?)
         }
         _ => integers(column),
     }
 }
 
-/// A column of whole numbers; what does not fit is null.
+/// A column of whole numbers.
 pub(super) fn integers(column: &ArrayRef) -> Result<Int64Array, ArrowError> {
-    let cast = cast(column, &DataType::Int64)?;
-    cast.as_any()
+    whole(column, column)
+}
+
+/// `of` as whole numbers, with [`DOES_NOT_FIT`] where that is null and `column` is not.
+fn whole(column: &ArrayRef, of: &ArrayRef) -> Result<Int64Array, ArrowError> {
+    let cast = cast(of, &DataType::Int64)?;
+    let numbers: &Int64Array = cast
+        .as_any()
         .downcast_ref()
-        .cloned()
-        .ok_or_else(|| ArrowError::CastError(format!("{} is no whole number", column.data_type())))
+        .ok_or_else(|| ArrowError::CastError(format!("{} is no whole number", column.data_type())))?;
+    if numbers.null_count() == column.null_count() {
+        return Ok(numbers.clone());
+    }
+    let fits = |row: usize| numbers.is_valid(row).then(|| numbers.value(row));
+    Ok((0..column.len())
+        .map(|row| fits(row).or_else(|| column.is_valid(row).then_some(DOES_NOT_FIT)))
+        .collect())
 }
 
 fn cast(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, ArrowError> {
@@ -175,7 +190,7 @@ fn is_bare(kind: &DataType, text: &str) -> bool {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{BooleanArray, Float64Array, Int32Array, TimestampSecondArray};
+    use arrow::array::{BooleanArray, Float64Array, Int32Array, TimestampSecondArray, UInt64Array};
 
     use super::*;
 
@@ -235,5 +250,10 @@ mod tests {
         assert_eq!(ms.iter().collect::<Vec<_>>(), [Some(1000), None, Some(0)]);
         let ms = milliseconds(rows.column(1)).unwrap();
         assert_eq!(ms.iter().collect::<Vec<_>>(), [Some(7), Some(-1), None]);
+        let far: ArrayRef = Arc::new(TimestampSecondArray::from(vec![Some(i64::MAX), None, Some(2)]));
+        let ms = milliseconds(&far).unwrap();
+        assert_eq!(ms.iter().collect::<Vec<_>>(), [Some(DOES_NOT_FIT), None, Some(2000)]);
+        let large: ArrayRef = Arc::new(UInt64Array::from(vec![Some(u64::MAX), None]));
+        assert_eq!(integers(&large).unwrap().iter().collect::<Vec<_>>(), [Some(DOES_NOT_FIT), None]);
     }
 }

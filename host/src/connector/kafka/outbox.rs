@@ -52,11 +52,12 @@ impl Outbox {
         let topic = &sink.topic;
         let info = connection.topics().info(connection, topic, patience)?;
         let limit = settings::user_number(connection.properties(), "message.max.bytes");
-        let record_bytes = limit.unwrap_or(info.max_message_bytes).min(info.max_message_bytes);
+        let record_bytes = limit.unwrap_or(info.takes.max_message_bytes).min(info.takes.max_message_bytes);
         let least = record_bytes.next_multiple_of(1024).clamp(LEAST, MOST_OF_LEAST);
         let share = connection.share(&format!("a writer of topic `{topic}`"), WANT, least)?;
         // No batch may be larger than what the topic takes, or it comes back as a whole.
-        let config = settings::producer(connection.properties(), sink, share.bytes(), info.max_message_bytes);
+        let config =
+            settings::producer(connection.properties(), sink, share.bytes(), info.takes.max_message_bytes);
         // Nor could a record wait for room that the queue never has.
         let queue_bytes = settings::queue_bytes(share.bytes(), record_bytes);
         let (link, acks) = (connection.link(&format!("writer of `{topic}`")), Arc::new(Acks::new()));

@@ -31,8 +31,48 @@ const DEFAULT_MESSAGE_BYTES: u64 = 1_048_588;
 pub(super) struct TopicInfo {
     /// Its partitions.
     pub partitions: i32,
-    /// The largest batch that it takes, in bytes, and so the largest record.
+    /// What it takes.
+    pub takes: Takes,
+}
+
+/// What a topic takes. One record that it does not take would cost the others of its batch, so writers have to know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Takes {
+    /// The largest batch, in bytes, and so the largest record.
     pub max_message_bytes: u64,
+    /// Records without a key too: a compacted topic does not.
+    pub without_key: bool,
+    /// How far before and after the broker's clock a record's timestamp may be, in milliseconds; `None`: anywhere.
+    pub before_ms: Option<i64>,
+    pub after_ms: Option<i64>,
+}
+
+impl Default for Takes {
+    fn default() -> Self {
+        Takes { max_message_bytes: DEFAULT_MESSAGE_BYTES, without_key: true, before_ms: None, after_ms: None }
+    }
+}
+
+impl Takes {
+    /// By the topic's config, of which `setting` gives the values.
+    fn by(setting: impl Fn(&str) -> Option<String>) -> Takes {
+        let number = |name: &str| setting(name)?.parse::<i64>().ok();
+        // Where the broker stamps records itself it does not look at ours.
+        let stamped = setting("message.timestamp.type").as_deref() == Some("LogAppendTime");
+        let bound = |name: &str| {
+            // Brokers before 3.6 have one bound for both.
+            let bound = number(name).or_else(|| number("message.timestamp.difference.max.ms"));
+            bound.filter(|ms| !stamped && *ms < i64::MAX)
+        };
+        let max = number("max.message.bytes").and_then(|bytes| u64::try_from(bytes).ok());
+        let policy = setting("cleanup.policy").unwrap_or_default();
+        Takes {
+            max_message_bytes: max.unwrap_or(DEFAULT_MESSAGE_BYTES),
+            without_key: policy.split(',').all(|policy| policy.trim() != "compact"),
+            before_ms: bound("message.timestamp.before.max.ms"),
+            after_ms: bound("message.timestamp.after.max.ms"),
+        }
+    }
 }
 
 /// The answers of one connection. Whoever asks about a topic waits only for others who ask about it too.
@@ -92,12 +132,12 @@ fn fresh(
 
 fn ask(connection: &Connection, topic: &str, patience: Duration) -> Result<TopicInfo, ConnectorError> {
     let partitions = Lookup::new(connection)?.partitions(topic, patience)?;
-    let max_message_bytes = max_message_bytes(connection, topic, patience).unwrap_or(DEFAULT_MESSAGE_BYTES);
-    Ok(TopicInfo { partitions, max_message_bytes })
+    let takes = takes(connection, topic, patience).unwrap_or_default();
+    Ok(TopicInfo { partitions, takes })
 }
 
-/// `max.message.bytes` of a topic, if the broker tells us: it takes a right that a producer need not have.
-fn max_message_bytes(connection: &Connection, topic: &str, patience: Duration) -> Option<u64> {
+/// What a topic takes, if the broker tells us: it takes a right that a producer need not have.
+fn takes(connection: &Connection, topic: &str, patience: Duration) -> Option<Takes> {
     if connection.is_embedded() {
         return None;
     }
@@ -105,8 +145,8 @@ fn max_message_bytes(connection: &Connection, topic: &str, patience: Duration) -
         settings::lookup(connection.properties()).create().ok()?;
     let options = AdminOptions::new().request_timeout(Some(patience.min(CONFIG_PATIENCE)));
     let answer = block_on(client.describe_configs(&[ResourceSpecifier::Topic(topic)], &options)).ok()?;
-    let value = answer.into_iter().next()?.ok()?.get("max.message.bytes")?.value.clone()?;
-    value.parse().ok()
+    let config = answer.into_iter().next()?.ok()?;
+    Some(Takes::by(|name| config.get(name)?.value.clone()))
 }
 
 /// Waits for a future on this thread.
@@ -135,6 +175,25 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_topic_takes_is_in_its_config() {
+        let by = |settings: &[(&str, &str)]| {
+            Takes::by(|name| {
+                settings.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string())
+            })
+        };
+        let (max, after) = (i64::MAX.to_string(), ("message.timestamp.after.max.ms", "3600000"));
+        assert_eq!(by(&[("message.timestamp.before.max.ms", &max)]), Takes::default());
+        let usual = by(&[("cleanup.policy", "delete"), after, ("max.message.bytes", "5000")]);
+        let hour = Some(3_600_000);
+        assert_eq!(usual, Takes { max_message_bytes: 5_000, after_ms: hour, ..Takes::default() });
+        let compacted =
+            by(&[("cleanup.policy", "delete, compact"), ("message.timestamp.difference.max.ms", "5")]);
+        let both = Takes { without_key: false, before_ms: Some(5), after_ms: Some(5), ..Takes::default() };
+        assert_eq!(compacted, both);
+        assert_eq!(by(&[("message.timestamp.type", "LogAppendTime"), after]), Takes::default());
+    }
+
+    #[test]
     fn those_who_wait_for_one_topic_share_its_failure_and_others_do_not_wait() {
         let (topics, asked) = (Topics::default(), AtomicUsize::new(0));
         let (begun, go_on) = (Barrier::new(2), Barrier::new(2));
@@ -154,7 +213,7 @@ mod tests {
                     Err(away())
                 })
             });
-            let info = TopicInfo { partitions: 3, max_message_bytes: 1 };
+            let info = TopicInfo { partitions: 3, takes: Takes::default() };
             assert_eq!(topics.answer("other", || Ok(info)).unwrap(), info);
             go_on.wait();
             assert!(slow.join().unwrap().is_err() && second.join().unwrap().is_err());

@@ -1,14 +1,14 @@
 //! Writes rows to a topic: encoded by a codec, keyed, partitioned, and acknowledged later. Knows nothing of where
 //! the rows came from.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use arrow::array::{Array, AsArray as _, BooleanArray, Int64Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-use super::columns::{Cells, integers, milliseconds, place};
+use super::columns::{Cells, DOES_NOT_FIT, integers, milliseconds, place};
 use super::connection::Connection;
 use super::native::{Headers, Outgoing, Sent};
 use super::outbox::Outbox;
@@ -20,6 +20,10 @@ use crate::spec::{KafkaSink, Partitioner};
 
 /// What a record costs beside its key, value and headers.
 const RECORD_OVERHEAD: u64 = 64;
+
+/// By so much the broker's clock may differ from ours, or a record be late: a timestamp so near to what the topic takes at
+/// most counts as beyond it.
+const CLOCK_MS: i64 = 60_000;
 
 /// Writes one task's rows to a sink's topic.
 pub struct KafkaWriter {
@@ -87,8 +91,16 @@ impl KafkaWriter {
         let of_key =
             key_encoder.as_ref().and_then(Encoder::header).map(|header| (Part::Key, header.to_vec()));
         let of_value = encoder.header().map(|header| (Part::Value, header.to_vec()));
+        let outbox = Outbox::open(connection, sink, patience)?;
+        if sink.key.is_empty() && key_encoder.is_none() && !outbox.info.takes.without_key {
+            let topic = &sink.topic;
+            let why = format!(
+                "topic `{topic}` is compacted and takes no record without a key: give the sink a `key`"
+            );
+            return Err(ConnectorError::Stop(why));
+        }
         Ok(KafkaWriter {
-            outbox: Outbox::open(connection, sink, patience)?,
+            outbox,
             topic: sink.topic.clone(),
             encoder,
             key,
@@ -149,28 +161,31 @@ impl KafkaWriter {
     /// Sends rows from `from` on.
     fn send(&mut self, parts: &Parts, from: usize, errors: &mut Vec<RecordError>) -> Sent {
         self.refused.clear();
-        let record_bytes = self.outbox.record_bytes;
         let no_headers = self.headers.is_empty() && self.schemas.is_empty();
         let plain = no_headers && parts.timestamp.is_none() && parts.partition.is_none();
         if plain {
-            let mut too_large = Vec::new();
+            let mut refused = Vec::new();
+            let (takes, record_bytes) = (self.outbox.info.takes, self.outbox.record_bytes);
             let records = parts.records(from).filter(|record| {
-                let bytes = size(record);
-                let fits = bytes <= record_bytes;
-                if !fits {
-                    too_large.push((record.row, bytes));
+                let (bytes, keyed) = (size(record), takes.without_key || record.key.is_some());
+                if bytes > record_bytes || !keyed {
+                    refused.push((record.row, keyed.then_some(bytes)));
                 }
-                fits
+                bytes <= record_bytes && keyed
             });
             let sent = self.outbox.producer.send(records, &mut self.refused);
             // A run is put together before it is known how much of it fits: rows beyond come again.
             let end = if let Sent::Full(row) = sent { row } else { usize::MAX };
-            let taken = too_large.into_iter().filter(|(row, _)| *row < end);
-            errors.extend(taken.map(|(row, bytes)| self.too_large(row, bytes)));
+            let taken = refused.into_iter().filter(|(row, _)| *row < end);
+            errors.extend(taken.map(|(row, bytes)| match bytes {
+                Some(bytes) => self.too_large(row, bytes),
+                None => self.no_key(row),
+            }));
             return sent;
         }
+        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64);
         for record in parts.records(from) {
-            match self.dress(parts, &record) {
+            match self.dress(parts, &record, now_ms) {
                 Err(error) => errors.push(error),
                 Ok((partition, timestamp, headers)) => {
                     let full = self.outbox.producer.send_one(
@@ -190,8 +205,11 @@ impl KafkaWriter {
     }
 
     /// Partition, timestamp and headers of a record, or why it cannot be written.
-    fn dress(&self, parts: &Parts, record: &Outgoing<'_>) -> Result<Dress, RecordError> {
+    fn dress(&self, parts: &Parts, record: &Outgoing<'_>, now_ms: i64) -> Result<Dress, RecordError> {
         let row = record.row;
+        if record.key.is_none() && !self.outbox.info.takes.without_key {
+            return Err(self.no_key(row));
+        }
         let mut bytes = size(record);
         let count = self.headers.len() + self.schemas.len();
         let headers = (count > 0).then(|| {
@@ -220,8 +238,7 @@ impl KafkaWriter {
         }
         let cell = |column: &Int64Array| column.is_valid(row).then(|| column.value(row));
         let timestamp = parts.timestamp.as_ref().and_then(cell);
-        if let Some(ms) = timestamp.filter(|ms| *ms < 0) {
-            let message = format!("timestamp {ms} lies before 1970, which Kafka cannot store");
+        if let Some(message) = timestamp.and_then(|ms| self.wrong_time(ms, now_ms)) {
             return Err(RecordError { index: row as u32, code: "bad-timestamp", message });
         }
         let partition = parts.partition.as_ref().and_then(cell);
@@ -232,12 +249,44 @@ impl KafkaWriter {
                 Ok((Some(partition), timestamp, headers))
             }
             Some(_) => {
-                let wanted = partition.unwrap_or_default();
+                let wanted = match partition {
+                    Some(DOES_NOT_FIT) | None => "a number beyond 64 bits".to_owned(),
+                    Some(wanted) => wanted.to_string(),
+                };
                 let message =
                     format!("partition {wanted}: topic `{}` has partitions 0 to {}", self.topic, there - 1);
                 Err(RecordError { index: row as u32, code: "no-such-partition", message })
             }
         }
+    }
+
+    /// Why no record can have this time, if so.
+    fn wrong_time(&self, ms: i64, now_ms: i64) -> Option<String> {
+        let (topic, takes) = (&self.topic, &self.outbox.info.takes);
+        let within = |bound: i64| bound - CLOCK_MS.min(bound / 10);
+        let beyond = |bound: Option<i64>, away: i64| bound.filter(|bound| away > within(*bound));
+        let config = |name: &str, bound: i64| {
+            format!("timestamp {ms}: topic `{topic}` takes none so far from now ({name} is {bound} ms)")
+        };
+        if ms == DOES_NOT_FIT {
+            return Some("the timestamp does not fit 64 bits of milliseconds".to_owned());
+        }
+        match ms {
+            ..0 => Some(format!("timestamp {ms} lies before 1970, which Kafka cannot store")),
+            0 => Some("timestamp 0: the Kafka client would write the time of day in its place".to_owned()),
+            _ => match (beyond(takes.before_ms, now_ms - ms), beyond(takes.after_ms, ms - now_ms)) {
+                (Some(bound), _) => Some(config("message.timestamp.before.max.ms", bound)),
+                (_, Some(bound)) => Some(config("message.timestamp.after.max.ms", bound)),
+                _ => None,
+            },
+        }
+    }
+
+    fn no_key(&self, row: usize) -> RecordError {
+        let topic = &self.topic;
+        let message =
+            format!("the record has no key, and topic `{topic}` is compacted, which takes none without");
+        RecordError { index: row as u32, code: "no-key", message }
     }
 
     fn too_large(&self, row: usize, bytes: u64) -> RecordError {
