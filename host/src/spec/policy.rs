@@ -63,7 +63,7 @@ pub struct ErrorLimit {
 
 impl Default for ErrorLimit {
     fn default() -> Self {
-        ErrorLimit { max_share: 0.5, within: Duration::from_secs(10), min_records: 1_000 }
+        ErrorLimit { max_share: 0.5, within: Duration::from_secs(10), min_records: 100 }
     }
 }
 
@@ -108,7 +108,7 @@ fn retry_of(field: &Field<'_>, findings: &mut Findings) -> Option<ErrorPolicy> {
 pub(super) fn errors(table: &mut Table<'_>, findings: &mut Findings) -> Option<ErrorLimit> {
     let mut limit = ErrorLimit::default();
     let Some(field) = table.get("errors") else { return Some(limit) };
-    let expected = "{ max_share: 0.5, within: 10s, min_records: 1000 }";
+    let expected = "{ max_share: 0.5, within: 10s, min_records: 100 }";
     let mut table = Table::open(&field, expected, findings)?;
     let share = table.get("max_share").map(|field| share(&field, findings));
     let within = table

@@ -9,6 +9,7 @@ mod codecs;
 mod components;
 mod dead_letters;
 mod examples;
+mod files;
 mod foreground;
 mod grants;
 mod harness;
