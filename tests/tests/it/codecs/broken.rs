@@ -182,7 +182,7 @@ fn a_million_arrow_records_of_which_a_thousand_are_broken_each_in_another_way() 
         good: &arrow::good,
         bad: &arrow::bad,
         row: &arrow::row,
-        codes: &["arrow-syntax", "type-mismatch", "missing-column", "too-large", "tombstone"],
+        codes: &["arrow-syntax", "type-mismatch", "too-large", "tombstone"],
     };
     stream.run(&broker, &host);
 }
