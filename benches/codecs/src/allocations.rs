@@ -1,9 +1,13 @@
-//! Counts how often memory is asked for. Knows nothing of who asks.
+//! Counts how often a thread asks for memory. Knows nothing of what for.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::cell::Cell;
 
-static COUNT: AtomicU64 = AtomicU64::new(0);
+thread_local! {
+    /// Of each thread its own: what others do meanwhile, a server or another test, is not this one's. It is a constant
+    /// and nothing has to be dropped, so that no memory is asked for to count.
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
 
 /// The system's allocator, counted.
 pub struct Counted;
@@ -11,19 +15,19 @@ pub struct Counted;
 // SAFETY: every call is handed on to the system's allocator as it is.
 unsafe impl GlobalAlloc for Counted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        COUNT.fetch_add(1, Relaxed);
+        COUNT.set(COUNT.get() + 1);
         // SAFETY: the caller's promises are the system's.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        COUNT.fetch_add(1, Relaxed);
+        COUNT.set(COUNT.get() + 1);
         // SAFETY: the caller's promises are the system's.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        COUNT.fetch_add(1, Relaxed);
+        COUNT.set(COUNT.get() + 1);
         // SAFETY: the caller's promises are the system's.
         unsafe { System.realloc(memory, layout, size) }
     }
@@ -34,9 +38,9 @@ unsafe impl GlobalAlloc for Counted {
     }
 }
 
-/// How often memory was asked for while `run` ran.
+/// How often this thread asked for memory while `run` ran.
 pub fn during(run: impl FnOnce()) -> u64 {
-    let before = COUNT.load(Relaxed);
+    let before = COUNT.get();
     run();
-    COUNT.load(Relaxed) - before
+    COUNT.get() - before
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{allocations, report};
+use crate::report;
 
 /// A round of one contestant lasts that long.
 const ROUND: Duration = Duration::from_millis(60);
@@ -16,7 +16,7 @@ pub struct Contestant<'a> {
     pub codec: &'static str,
     /// `decode` or `encode`.
     pub way: &'static str,
-    /// `sabot`, or a library.
+    /// `sabot`, that and how, or a library.
     pub by: &'static str,
     /// Records of one run.
     pub records: usize,
@@ -38,7 +38,7 @@ pub struct Result {
 
 /// Runs all contestants, in turn and in rounds.
 pub fn hold(contestants: &mut [Contestant], rounds: usize) -> Vec<Result> {
-    let allocations: Vec<f64> = contestants.iter_mut().map(warm).collect();
+    let allocations: Vec<f64> = contestants.iter_mut().map(allocations).collect();
     let mut per_second = vec![Vec::with_capacity(rounds); contestants.len()];
     for _ in 0..rounds {
         for (contestant, per_second) in contestants.iter_mut().zip(&mut per_second) {
@@ -52,11 +52,11 @@ pub fn hold(contestants: &mut [Contestant], rounds: usize) -> Vec<Result> {
     results.collect()
 }
 
-/// Allocations a record once buffers have their size.
-fn warm(contestant: &mut Contestant) -> f64 {
+/// Allocations a record once buffers have their size, and what is asked of a registry is known.
+pub fn allocations(contestant: &mut Contestant) -> f64 {
     (contestant.run)();
     (contestant.run)();
-    allocations::during(&mut contestant.run) as f64 / contestant.records as f64
+    crate::allocations::during(&mut contestant.run) as f64 / contestant.records as f64
 }
 
 /// Records a second in one round.

@@ -1,5 +1,5 @@
-//! Our codecs as contestants, each with records of its own format. Knows nothing of other libraries but the one
-//! that makes the Avro records.
+//! Our codecs as contestants, each with records of its own format, and again with records that name their schema. Knows
+//! nothing of other libraries but the one that makes the Avro records.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -8,20 +8,29 @@ use arrow::array::{ArrayRef, BinaryArray, RecordBatch, StringArray};
 use arrow::datatypes::SchemaRef;
 use sabot_codec::batch::RawRecords;
 use sabot_codec::codec::registry::Registries;
+use sabot_codec::codec::wire::SchemaId;
 use sabot_codec::codec::{
-    self, Codec, Decode, Decoder, Encode, Encoded, Encoder, RegisteredSchema, SchemaKind,
+    self, Codec, Decode, Decoder, Encode, Encoded, Encoder, Framing, RegisteredSchema, SchemaKind,
 };
 
 use crate::Failed;
 use crate::contest::Contestant;
 use crate::records::Shape;
-use crate::theirs;
+use crate::{registry, theirs};
+
+/// Records as they are.
+pub const PLAIN: &str = "sabot";
+/// Records that name their schema.
+pub const FRAMED: &str = "sabot, framed";
 
 /// A codec with rows and the records that they are.
 pub struct Ours {
     codec: Codec,
+    by: &'static str,
     decode: Decode,
     encode: Encode,
+    /// Who is asked for the schemas that records name.
+    registries: Registries,
     /// As columns.
     pub rows: RecordBatch,
     /// As records.
@@ -33,8 +42,10 @@ impl Ours {
     pub fn new<S: Shape>(codec: Codec, rows: &RecordBatch, structs: &[S]) -> Result<Ours, Failed> {
         let mut ours = Ours {
             codec,
+            by: PLAIN,
             decode: Decode::plain(codec, rows.schema()),
             encode: Encode::plain(codec),
+            registries: Registries::default(),
             rows: rows.clone(),
             values: Vec::new(),
         };
@@ -45,9 +56,27 @@ impl Ours {
             Codec::String | Codec::Bytes => ours.single(structs)?,
             _ => {}
         }
-        let encoded = ours.encoded()?;
-        ours.values = (0..rows.num_rows()).map(|row| encoded.row(row).to_vec()).collect();
+        ours.values = ours.encoded()?;
         Ok(ours)
+    }
+
+    /// The same rows, as records that name their schema by its id; `None` for a codec without a schema of its own.
+    fn framed(&self, shape: &str) -> Result<Option<Ours>, Failed> {
+        let Some(schema) = &self.encode.writer else { return Ok(None) };
+        let id = registry::register(&format!("{shape}-{}", self.codec.name()), schema)?;
+        let framing = Framing::Confluent { registry: registry::NAME.to_owned() };
+        let mut framed = Ours {
+            codec: self.codec,
+            by: FRAMED,
+            decode: Decode { framing, ..self.decode.clone() },
+            encode: Encode { schema_id: Some(SchemaId::Id(id)), ..self.encode.clone() },
+            // Not the one that registered: what records were written with is to come from the registry.
+            registries: registry::client()?,
+            rows: self.rows.clone(),
+            values: Vec::new(),
+        };
+        framed.values = framed.encoded()?;
+        Ok(Some(framed))
     }
 
     fn own_schema(&mut self, schema: RegisteredSchema) {
@@ -61,7 +90,7 @@ impl Ours {
         self.decode.schema = codec::columns(self.codec, &schema)?;
         self.own_schema(schema);
         self.values = theirs::avro_records(structs)?;
-        self.rows = decoded(&self.decode, &self.values)?;
+        self.rows = decoded(&self.decode, &self.registries, &self.values)?;
         Ok(self)
     }
 
@@ -76,11 +105,11 @@ impl Ours {
         Ok(())
     }
 
-    fn encoded(&self) -> Result<Encoded, Failed> {
+    fn encoded(&self) -> Result<Vec<Vec<u8>>, Failed> {
         let mut encoded = Encoded::default();
         Encoder::new(&self.encode, self.rows.schema_ref())?.encode(&self.rows, &mut encoded);
         match encoded.errors.first() {
-            None => Ok(encoded),
+            None => Ok((0..self.rows.num_rows()).map(|row| encoded.row(row).to_vec()).collect()),
             Some(error) => Err(format!("{} did not encode: {error:?}", self.codec.name()).into()),
         }
     }
@@ -90,21 +119,29 @@ impl Ours {
         self.values.iter().map(Vec::len).sum()
     }
 
-    /// Both ways.
+    /// Both ways, plain and, where the codec has a schema of its own, framed.
     pub fn contestants(&self, shape: &'static str) -> Result<Vec<Contestant<'static>>, Failed> {
-        if decoded(&self.decode, &self.values)? != self.rows {
+        let mut contestants = self.both_ways(shape)?;
+        if let Some(framed) = self.framed(shape)? {
+            contestants.extend(framed.both_ways(shape)?);
+        }
+        Ok(contestants)
+    }
+
+    fn both_ways(&self, shape: &'static str) -> Result<Vec<Contestant<'static>>, Failed> {
+        if decoded(&self.decode, &self.registries, &self.values)? != self.rows {
             return Err(format!("{}: other rows come back", self.codec.name()).into());
         }
         let contestant = |way, run| Contestant {
             shape,
             codec: self.codec.name(),
             way,
-            by: "sabot",
+            by: self.by,
             records: self.values.len(),
             bytes: self.bytes(),
             run,
         };
-        let decode = decoding(&self.decode, &self.values)?;
+        let decode = decoding(&self.decode, &self.registries, &self.values)?;
         let (mut encoder, rows) = (Encoder::new(&self.encode, self.rows.schema_ref())?, self.rows.clone());
         let mut out = Encoded::default();
         let encode = Box::new(move || {
@@ -117,7 +154,7 @@ impl Ours {
     /// One record that holds all rows, decoded.
     pub fn in_one_record(&self, shape: &'static str, record: Vec<u8>) -> Result<Contestant<'static>, Failed> {
         let bytes = record.len();
-        let run = decoding(&self.decode, &[record])?;
+        let run = decoding(&self.decode, &self.registries, &[record])?;
         let (codec, by) = (self.codec.name(), "sabot, all rows in one record");
         Ok(Contestant { shape, codec, way: "decode", by, records: self.rows.num_rows(), bytes, run })
     }
@@ -128,7 +165,7 @@ pub fn rows<S: Shape>(structs: &[S]) -> Result<RecordBatch, Failed> {
     let schema = RegisteredSchema::new(SchemaKind::Protobuf, S::PROTO);
     let columns: SchemaRef = codec::columns(Codec::Protobuf, &schema)?;
     let values = structs.iter().map(serde_json::to_vec).collect::<Result<Vec<_>, _>>()?;
-    decoded(&Decode::plain(Codec::Json, columns), &values)
+    decoded(&Decode::plain(Codec::Json, columns), &Registries::default(), &values)
 }
 
 fn records(values: &[Vec<u8>]) -> RawRecords {
@@ -137,16 +174,20 @@ fn records(values: &[Vec<u8>]) -> RawRecords {
     raw
 }
 
-fn decoded(settings: &Decode, values: &[Vec<u8>]) -> Result<RecordBatch, Failed> {
-    let decoded = Decoder::new(settings, &Registries::default())?.decode(&records(values))?;
+fn decoded(settings: &Decode, registries: &Registries, values: &[Vec<u8>]) -> Result<RecordBatch, Failed> {
+    let decoded = Decoder::new(settings, registries)?.decode(&records(values))?;
     match decoded.errors.first() {
         None => Ok(decoded.rows),
         Some(error) => Err(format!("{} did not decode: {error:?}", settings.codec.name()).into()),
     }
 }
 
-fn decoding(settings: &Decode, values: &[Vec<u8>]) -> Result<Box<dyn FnMut()>, Failed> {
-    let (mut decoder, raw) = (Decoder::new(settings, &Registries::default())?, records(values));
+fn decoding(
+    settings: &Decode,
+    registries: &Registries,
+    values: &[Vec<u8>],
+) -> Result<Box<dyn FnMut()>, Failed> {
+    let (mut decoder, raw) = (Decoder::new(settings, registries)?, records(values));
     Ok(Box::new(move || {
         black_box(decoder.decode(&raw)).ok();
     }))
