@@ -10,8 +10,8 @@ use base64::engine::general_purpose::STANDARD;
 use super::api::*;
 use super::host::{Answer, Entry, Host, Shared, now_ms};
 use super::{Refusal, RefusalKind};
-use crate::connector::dead_letter::{Home, Kept, Mark, Marks, Wanted, row_as_json, row_from_ipc};
-use crate::connector::{ConnectorError, DeadLetter};
+use crate::connector::dead_letter::{Home, Kept, Mark, Marks, Place, Wanted, row_as_json, row_from_ipc};
+use crate::connector::{ConnectorError, DeadLetter, DeadLetterReader};
 use crate::runtime::{Handle, Outcome};
 use crate::spec::{self, DeadLetterTarget, Format};
 
@@ -54,21 +54,20 @@ fn is(wanted: &Option<String>, found: &str) -> bool {
 impl Host {
     /// The newest dead letters of a pipeline, newest first, and how many there are.
     pub fn dead_letters(&self, pipeline: &str, query: &LetterQuery) -> Answer<DeadLetters> {
-        let (home, marks) = self.shared.letters(pipeline)?;
-        let reader = home.read(&self.shared.connections, pipeline, Wanted::Newest(SEARCHED));
-        let mut reader = reader.map_err(unreadable)?;
         let (mut counts, mut newest) = (BTreeMap::new(), Newest::default());
-        while let Some(kept) = reader.next().map_err(unreadable)? {
-            let mark = marks.of(&kept);
-            if mark.is_some() != query.replayed {
-                continue;
-            }
-            let (step, code) = (&kept.letter.step, &kept.letter.code);
-            let known = counts.len() < MOST_COUNTS || counts.contains_key(&(step.clone(), code.clone()));
-            let code = if known { code.clone() } else { OTHER_CODES.to_owned() };
-            *counts.entry((step.clone(), code)).or_default() += 1;
-            if query.takes(&kept.letter) {
-                newest.add(query.limit, kept, mark.cloned());
+        for Opened { mut reader, marks } in self.shared.letters(pipeline, Wanted::Newest(SEARCHED))? {
+            while let Some(kept) = reader.next().map_err(unreadable)? {
+                let mark = marks.of(&kept);
+                if mark.is_some() != query.replayed {
+                    continue;
+                }
+                let (step, code) = (&kept.letter.step, &kept.letter.code);
+                let known = counts.len() < MOST_COUNTS || counts.contains_key(&(step.clone(), code.clone()));
+                let code = if known { code.clone() } else { OTHER_CODES.to_owned() };
+                *counts.entry((step.clone(), code)).or_default() += 1;
+                if query.takes(&kept.letter) {
+                    newest.add(query.limit, kept, mark.cloned());
+                }
             }
         }
         let counts = counts.into_iter().map(|((step, code), count)| DeadLetterCount { step, code, count });
@@ -81,19 +80,15 @@ impl Host {
 
     /// A dead letter.
     pub fn dead_letter(&self, pipeline: &str, id: &str) -> Answer<DeadLetterView> {
-        let (home, marks) = self.shared.letters(pipeline)?;
         let ids = [id.to_owned()];
-        let reader = home.read(&self.shared.connections, pipeline, Wanted::These(&ids));
-        match reader.and_then(|mut reader| reader.next()).map_err(unreadable)? {
-            Some(kept) => {
+        for Opened { mut reader, marks } in self.shared.letters(pipeline, Wanted::These(&ids))? {
+            if let Some(kept) = reader.next().map_err(unreadable)? {
                 let mark = marks.of(&kept).cloned();
-                Ok(view(kept, mark))
-            }
-            None => {
-                let reason = format!("there is no dead letter `{id}` of pipeline `{pipeline}`");
-                Err(Refusal::new(RefusalKind::NotFound, "not found", reason))
+                return Ok(view(kept, mark));
             }
         }
+        let reason = format!("there is no dead letter `{id}` of pipeline `{pipeline}`");
+        Err(Refusal::new(RefusalKind::NotFound, "not found", reason))
     }
 
     /// Runs dead letters through the pipeline again, the oldest first. Waits until all are through.
@@ -108,21 +103,20 @@ impl Host {
             );
             return Err(Refusal::new(RefusalKind::Conflict, "the pipeline does not run", reason));
         };
-        let (home, marks) = self.shared.letters(pipeline)?;
-        let reader = home.read(&self.shared.connections, pipeline, selection.wanted());
-        let mut reader = reader.map_err(unreadable)?;
-        let mut replay =
-            Replay { handle: &handle, marks, chunk: Vec::new(), bytes: 0, done: Replayed::default() };
+        let mut replay = Replay { handle: &handle, chunk: Vec::new(), bytes: 0, done: Replayed::default() };
         let mut met = false;
         let mut missing: BTreeSet<&str> = request.ids.iter().map(String::as_str).collect();
-        while let Some(kept) = reader.next().map_err(unreadable)? {
-            missing.remove(kept.id.as_str());
-            met |= request.step.as_ref() == Some(&kept.letter.step);
-            if selection.takes(&kept) {
-                replay.take(kept, &selection)?;
+        // All are open before the first letter goes: one that fails again may be a new one in another place.
+        for Opened { mut reader, mut marks } in self.shared.letters(pipeline, selection.wanted())? {
+            while let Some(kept) = reader.next().map_err(unreadable)? {
+                missing.remove(kept.id.as_str());
+                met |= request.step.as_ref() == Some(&kept.letter.step);
+                if selection.takes(&kept) {
+                    replay.take(kept, &selection, &mut marks)?;
+                }
             }
+            replay.run(&mut marks)?;
         }
-        replay.run()?;
         if let (Some(step), false) = (&request.step, met) {
             check_name(handle.job().spec(), step)?;
         }
@@ -133,15 +127,27 @@ impl Host {
     }
 }
 
+/// Letters of one place, and which of all that are there were run again.
+struct Opened {
+    reader: Box<dyn DeadLetterReader>,
+    marks: Marks,
+}
+
 impl Shared {
-    /// Where the letters of a pipeline are, and which were run again.
-    fn letters(&self, pipeline: &str) -> Answer<(Home, Marks)> {
+    /// The letters of a pipeline that are wanted, place by place.
+    fn letters(&self, pipeline: &str, wanted: Wanted<'_>) -> Answer<Vec<Opened>> {
         let record = self.catalog.pipeline(pipeline)?;
         let target = spec::parse(record.spec.as_bytes(), Format::Auto).map(|p| p.pipeline.dead_letter);
         // A specification of another release may not be readable; its letters are where they are by default.
         let home = Home::new(&target.unwrap_or(DeadLetterTarget::HostFile), &self.folder(pipeline));
-        let marks = Marks::open(home.marks()).map_err(|e| marks_failed(&e))?;
-        Ok((home, marks))
+        let mut places = home.places();
+        places.retain(|place| place.may_have(wanted));
+        let open = |place: &Place| {
+            let reader = place.read(&self.connections, pipeline, wanted).map_err(unreadable)?;
+            let marks = Marks::open(place.marks()).map_err(|e| marks_failed(&e))?;
+            Ok(Opened { reader, marks })
+        };
+        places.iter().map(open).collect()
     }
 }
 
@@ -260,15 +266,15 @@ impl Selection {
 /// A replay under way.
 struct Replay<'a> {
     handle: &'a Handle,
-    marks: Marks,
+    /// Of one place.
     chunk: Vec<Kept>,
     bytes: usize,
     done: Replayed,
 }
 
 impl Replay<'_> {
-    fn take(&mut self, kept: Kept, selection: &Selection) -> Answer<()> {
-        if self.marks.of(&kept).is_some() {
+    fn take(&mut self, kept: Kept, selection: &Selection, marks: &mut Marks) -> Answer<()> {
+        if marks.of(&kept).is_some() {
             // Of many that are meant at once, those that are done are not worth a word.
             if matches!(selection, Selection::Ids(_)) {
                 self.skip(kept.id, "it was run again already".into());
@@ -277,7 +283,7 @@ impl Replay<'_> {
         }
         self.bytes += bytes(&kept.letter);
         self.chunk.push(kept);
-        if self.chunk.len() >= CHUNK || self.bytes >= CHUNK_BYTES { self.run() } else { Ok(()) }
+        if self.chunk.len() >= CHUNK || self.bytes >= CHUNK_BYTES { self.run(marks) } else { Ok(()) }
     }
 
     fn skip(&mut self, id: String, reason: String) {
@@ -287,8 +293,11 @@ impl Replay<'_> {
         }
     }
 
-    /// Runs the chunk and marks what is through.
-    fn run(&mut self) -> Answer<()> {
+    /// Runs the chunk and marks what is through, in its place.
+    fn run(&mut self, marks: &mut Marks) -> Answer<()> {
+        if self.chunk.is_empty() {
+            return Ok(());
+        }
         self.bytes = 0;
         let (names, letters): (Vec<(String, i64)>, Vec<DeadLetter>) =
             self.chunk.drain(..).map(|kept| ((kept.id, kept.letter.at_ms), kept.letter)).unzip();
@@ -298,7 +307,7 @@ impl Replay<'_> {
             let reason = format!("{reason}; {before}, the others can be replayed when it runs again");
             Refusal::new(RefusalKind::Unavailable, "the pipeline did not finish them", reason)
         })?;
-        let (mut marks, replayed_ms) = (Vec::new(), now_ms() as i64);
+        let (mut through, replayed_ms) = (Vec::new(), now_ms() as i64);
         for ((id, failed_ms), outcome) in names.into_iter().zip(outcomes) {
             match outcome {
                 Outcome::Replayed => self.done.replayed += 1,
@@ -308,13 +317,13 @@ impl Replay<'_> {
             match outcome {
                 Outcome::Replayed | Outcome::FailedAnew => {
                     let failed_again = outcome == Outcome::FailedAnew;
-                    marks.push(Mark { id, failed_ms, replayed_ms, failed_again });
+                    through.push(Mark { id, failed_ms, replayed_ms, failed_again });
                 }
                 Outcome::FailedAndStays => {}
                 Outcome::Skipped(reason) => self.skip(id, reason),
             }
         }
-        self.marks.add(marks).map_err(|e| marks_failed(&e))
+        marks.add(through).map_err(|e| marks_failed(&e))
     }
 }
 
@@ -348,7 +357,121 @@ fn view(kept: Kept, mark: Option<Mark>) -> DeadLetterView {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Debug;
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
+
+    use super::super::How;
     use super::*;
+    use crate::config::Config;
+    use crate::connector::kafka::EmbeddedBroker;
+
+    /// What `found` finds in the end.
+    fn wait<T: Debug>(mut found: impl FnMut() -> Result<T, String>) -> T {
+        let until = Instant::now() + Duration::from_secs(60);
+        loop {
+            match found() {
+                Ok(found) => return found,
+                Err(other) => assert!(Instant::now() < until, "{other}"),
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// A host whose topic `orders` has these records, in one partition.
+    fn host(folder: &Path, orders: &[String]) -> Host {
+        let config = Config { data_dir: folder.join("data"), insecure: true, ..Config::default() };
+        let broker = EmbeddedBroker::start().unwrap().with_partitions(1);
+        let host = Host::open_with(&config, Some(Arc::new(broker))).unwrap();
+        let lines = folder.join("orders.json");
+        std::fs::write(&lines, orders.join("\n")).unwrap();
+        let feed = format!(
+            "
+name: feed
+sources: {{ lines: {{ file: {{ path: {lines:?} }}, decode: {{ codec: bytes, schema: {{ value: bytes }} }} }} }}
+sinks: {{ topic: {{ from: lines, kafka: {{ topic: orders }}, encode: {{ codec: bytes }} }} }}
+"
+        );
+        host.apply(None, feed.as_bytes(), How::default()).unwrap();
+        host
+    }
+
+    #[test]
+    fn a_letter_that_its_topic_does_not_take_is_found_run_again_and_marked_in_its_own_place() {
+        let folder = tempfile::tempdir().unwrap();
+        // The topic of the orders takes the large one, but with what a letter adds that of the letters does not.
+        let large = format!("{{\"id\":\"2\",\"pad\":\"{}\"}}", "x".repeat(1_048_200));
+        let small = "{\"id\":\"4\"}".to_owned();
+        let orders = ["{\"id\":1}".to_owned(), large.clone(), "{\"id\":3}".to_owned(), small.clone()];
+        let host = host(folder.path(), &orders);
+        let spec = |id: &str| {
+            format!(
+                "
+name: p
+checkpoint: {{ every: 100ms }}
+dead_letter: {{ kafka: {{ topic: dead }} }}
+sources: {{ orders: {{ kafka: {{ topic: orders }}, decode: {{ codec: json, schema: {{ id: {id} }} }} }} }}
+sinks: {{ out: {{ from: orders, blackhole: {{}} }} }}
+"
+            )
+        };
+        host.apply(None, spec("int64").as_bytes(), How::default()).unwrap();
+        let list = |replayed| {
+            host.dead_letters("p", &LetterQuery { limit: 10, replayed, ..LetterQuery::default() })
+                .map_err(|e| e.to_string())
+        };
+        let ids = |letters: &DeadLetters| -> Vec<String> {
+            let mut ids: Vec<String> = letters.dead_letters.iter().map(|one| one.id.clone()).collect();
+            ids.sort();
+            ids
+        };
+        let found = wait(|| {
+            list(false)
+                .and_then(|all| if ids(&all).len() == 2 { Ok(all) } else { Err(format!("{:?}", ids(&all))) })
+        });
+        assert_eq!(ids(&found), ["0-0", "1"]);
+        assert_eq!(
+            found.counts.iter().map(|count| (&*count.step, count.count)).collect::<Vec<_>>(),
+            [("orders", 2)]
+        );
+        let value = |id: &str| host.dead_letter("p", id).unwrap().value.unwrap().text.unwrap();
+        assert!(value("0-0") == small && value("1") == large);
+        for none in ["0-1", "2", "x"] {
+            assert_eq!(host.dead_letter("p", none).unwrap_err().kind, RefusalKind::NotFound, "{none}");
+        }
+        assert_eq!(host.pipeline("p").unwrap().restarts, 0);
+
+        // Nothing has changed: each fails again, and is a new letter in the place that takes it.
+        let replay = |ids: &[&str], all| {
+            let request = ReplayRequest {
+                ids: ids.iter().map(ToString::to_string).collect(),
+                all,
+                ..Default::default()
+            };
+            wait(|| host.replay("p", &request).map_err(|e| e.to_string()))
+        };
+        let again = replay(&[], true);
+        assert_eq!((again.replayed, again.failed_again, again.skipped.len()), (0, 2, 0));
+        assert_eq!(ids(&list(false).unwrap()), ["0-1", "2"]);
+        assert_eq!(ids(&list(true).unwrap()), ["0-0", "1"]);
+
+        host.apply(None, spec("string").as_bytes(), How::default()).unwrap();
+        let one = replay(&["2", "9"], false);
+        assert_eq!((one.replayed, one.failed_again), (1, 0));
+        assert_eq!(one.skipped.iter().map(|one| &*one.id).collect::<Vec<_>>(), ["9"]);
+        assert_eq!(ids(&list(false).unwrap()), ["0-1"]);
+        assert_eq!(replay(&[], true).replayed, 1);
+        assert_eq!(ids(&list(false).unwrap()), [""; 0]);
+        let marked = |file: &str| {
+            let marks = std::fs::read_to_string(folder.path().join("data/work/p").join(file)).unwrap();
+            marks.lines().filter(|line| !line.is_empty()).count()
+        };
+        assert_eq!(marked("dead-letters.default.dead.replayed.jsonl"), 2);
+        assert_eq!(marked("dead-letters.replayed.jsonl"), 2);
+        assert_eq!(host.pipeline("p").unwrap().restarts, 0);
+        host.shutdown();
+    }
 
     fn kept(id: u64, at_ms: i64, value_bytes: usize) -> Kept {
         let value = Some(vec![0; value_bytes]);

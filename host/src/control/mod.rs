@@ -19,7 +19,7 @@ pub use dead_letters::LetterQuery;
 pub use host::Host;
 pub use job::mistakes_of_steps;
 pub use refusal::{Reason, Refusal, RefusalKind};
-pub use schemas::{Asking, columns};
+pub use schemas::Asking;
 pub use status::STARTS_AGAIN;
 
 pub use crate::runtime::SOURCES_ENDED;

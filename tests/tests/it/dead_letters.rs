@@ -409,6 +409,117 @@ fn letters_in_a_topic_are_listed_shown_and_run_again() {
     assert_eq!(letters(&http, &name, "replayed=true").len(), 6);
 }
 
+/// The letters of a pipeline in the file in its host's data folder.
+fn letters_in_the_data_folder(host: &HostProcess, name: &str) -> Vec<Value> {
+    let path = host.data().join("work").join(name).join("dead-letters.jsonl");
+    let lines = std::fs::read_to_string(&path).unwrap_or_default();
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// `{"id":"7","pad":"xxx…"}` of so many bytes: an id that is no number, and a column that nobody reads.
+fn padded(id: i64, bytes: usize) -> String {
+    let bare = json!({ "id": id.to_string(), "pad": "" }).to_string();
+    bare.replace("\"\"", &format!("\"{}\"", "x".repeat(bytes - bare.len())))
+}
+
+/// The same pipeline with a decoder that takes ids in quotes.
+fn with_ids_as_text(mut spec: Value) -> Value {
+    spec["sources"]["orders"]["decode"]["schema"]["id"] = json!("string");
+    spec["steps"]["all"] = json!({ "from": "orders", "select": ["cast(id as bigint) as id"] });
+    spec
+}
+
+#[test]
+fn a_letter_that_its_topic_does_not_take_stops_nobody_and_runs_again_from_its_own_place() {
+    let Some(broker) = Broker::for_test("a_letter_that_its_topic_does_not_take") else { return };
+    let from = broker.topic_with("orders", 1, &[("max.message.bytes", "4000000")]);
+    let (to, dead) = (broker.topic("out", 1), broker.topic("dead", 1));
+    let mut host = host(&broker);
+    let http = host.http();
+    let name = unique("large").to_lowercase();
+    let mut spec = pipeline(&name, &from, json!({ "all": { "from": "orders" } }), "all", &to);
+    spec["dead_letter"] = json!({ "kafka": { "topic": dead.name() } });
+    let (large, small) = (padded(2, 2_000_000), padded(4, 100));
+    from.produce([order(1), large.clone(), order(3), small.clone()]);
+    apply(&http, &spec);
+    let status = wait_until_done(&http, &name, &from);
+    assert_eq!((&status["restarts"], &status["dead_letters"]), (&json!(0), &json!(2)), "{status:#}");
+    assert_eq!(ids(&to), once([1, 3]));
+    assert_eq!(counts(&http, &name), json!([{ "step": "orders", "code": "type-mismatch", "count": 2 }]));
+    assert_eq!(dead.read_all().iter().map(Record::text).collect::<Vec<_>>(), [&*small]);
+    assert_eq!(letters_in_the_data_folder(&host, &name).len(), 1);
+
+    // Each is found by its name, with its bytes.
+    let mut listed = letters(&http, &name, "");
+    listed.sort_by_key(|letter| letter["offset"].as_i64());
+    let found: Vec<_> =
+        listed.iter().map(|letter| (letter["id"].as_str(), letter["offset"].as_i64())).collect();
+    assert_eq!(found, [(Some("1"), Some(1)), (Some("0-0"), Some(3))]);
+    for (letter, text) in listed.iter().zip([&large, &small]) {
+        let path = format!("/v1/pipelines/{name}/dead-letters/{}", letter["id"].as_str().unwrap());
+        let shown = http.get(&path).expect(200).json();
+        assert!(shown["value"]["text"].as_str() == Some(text), "not the bytes of {path}");
+        assert!(shown == *letter, "{path} is not as it was listed");
+    }
+
+    // The log says once what happened, and what to do.
+    host.wait_for_stderr("a dead letter goes to", LIMIT);
+    let said = host.stderr();
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains("a dead letter goes to")).collect();
+    assert_eq!(lines.len(), 1, "{lines:#?}");
+    for part in ["WARN", &name, dead.name(), "takes 1048332", "raise its `max.message.bytes`"] {
+        assert!(lines[0].contains(part), "{part}: {}", lines[0]);
+    }
+
+    apply(&http, &with_ids_as_text(spec));
+    assert_eq!(replay(&http, &name, json!({ "ids": ["1"] })), through(1));
+    assert_eq!(letters(&http, &name, "").iter().map(|letter| &letter["id"]).collect::<Vec<_>>(), ["0-0"]);
+    assert_eq!(replay(&http, &name, json!({ "all": true })), through(1));
+    assert_eq!(ids(&to), once(1..=4));
+    host.kill();
+    host.restart();
+    let http = host.http();
+    let status = wait_until_done(&http, &name, &from);
+    assert_eq!(
+        (&status["restarts"], letters(&http, &name, "").len()),
+        (&json!(0), 0),
+        "the marks outlive the host"
+    );
+    assert_eq!(letters(&http, &name, "replayed=true").len(), 2);
+    assert_eq!(replay(&http, &name, json!({ "ids": ["1", "0-0", "2"] })), (json!(0), json!(0), 3));
+    assert_eq!(ids(&to), once(1..=4));
+}
+
+#[test]
+fn letters_around_what_their_topic_takes_are_all_kept_and_the_broker_refuses_none() {
+    let Some(broker) = Broker::for_test("letters_around_what_their_topic_takes") else { return };
+    let from = broker.topic_with("orders", 1, &[("max.message.bytes", "4000000")]);
+    let to = broker.topic("out", 1);
+    // The broker unpacks what comes and measures it again.
+    let dead = broker.topic_with("dead", 1, &[("compression.type", "uncompressed")]);
+    let host = host(&broker);
+    let http = host.http();
+    let name = unique("around").to_lowercase();
+    let mut spec = pipeline(&name, &from, json!({ "all": { "from": "orders" } }), "all", &to);
+    spec["dead_letter"] = json!({ "kafka": { "topic": dead.name() } });
+    spec["errors"] = json!({ "max_share": 1 });
+    // Every size at which what a letter adds decides, those of the default limit itself among them.
+    let sizes = (1_046_600..=1_048_600).step_by(100);
+    let broken: Vec<String> = (0..).zip(sizes).map(|(id, bytes)| padded(id, bytes)).collect();
+    from.produce(broken.clone());
+    apply(&http, &spec);
+    let status = wait_until_done(&http, &name, &from);
+    let all = broken.len() as i64;
+    assert_eq!((&status["restarts"], &status["dead_letters"]), (&json!(0), &json!(all)), "{status:#}");
+    assert_eq!(counts(&http, &name)[0]["count"], json!(all));
+    let (in_topic, in_file) =
+        (dead.read_all().len() as i64, letters_in_the_data_folder(&host, &name).len() as i64);
+    assert!(in_topic > 0 && in_file > 0 && in_topic + in_file == all, "{in_topic} and {in_file} of {all}");
+    apply(&http, &with_ids_as_text(spec));
+    assert_eq!(replay(&http, &name, json!({ "all": true })), through(all as u64));
+    assert_eq!(ids(&to), once(0..all));
+}
+
 #[test]
 fn a_letter_of_a_step_behind_a_union_goes_in_there() {
     let Some(broker) = Broker::for_test("a_letter_of_a_step_behind_a_union") else { return };

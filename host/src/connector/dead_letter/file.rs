@@ -126,8 +126,8 @@ impl DeadLetterWriter for DeadLetterFile {
     }
 }
 
-/// The letters of a pipeline in a file, which others may have letters in too, oldest first, each with the number of its line as its name. A line that is no letter
-/// (cut by a crash) is passed over; a file that is not there has none.
+/// The letters of a pipeline in a file, which others may have letters in too, oldest first, each with the number of its
+/// line as its name. A line that is no letter (cut by a crash) is passed over; a file that is not there has none.
 pub struct LetterLines {
     path: PathBuf,
     pipeline: String,
@@ -139,6 +139,11 @@ pub struct LetterLines {
 }
 
 impl LetterLines {
+    /// Whether letters in a file may have this name.
+    pub fn is_name(id: &str) -> bool {
+        id.parse::<u64>().is_ok()
+    }
+
     /// Opens `path` at its present length: what is written later is not read.
     pub fn open(path: &Path, pipeline: &str, wanted: Wanted<'_>) -> Result<Self, ConnectorError> {
         let opened = File::open(path).and_then(|file| Ok((file.metadata()?.len(), file)));

@@ -6,6 +6,7 @@ mod file;
 mod home;
 mod marks;
 mod row;
+mod spill;
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,9 +16,10 @@ use serde::{Deserialize, Serialize};
 use super::ConnectorError;
 
 pub use file::{DeadLetterFile, LetterLines};
-pub use home::Home;
+pub use home::{Home, Place};
 pub use marks::{Mark, Marks};
 pub use row::{row_as_json, row_from_ipc, row_to_ipc};
+pub use spill::Spill;
 
 /// One failed record.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -102,6 +104,22 @@ pub trait DeadLetterWriter: Send {
 
     /// The highest barrier behind everything that is durable. Waits at most `wait` for progress.
     fn delivered(&mut self, wait: Duration) -> Result<Option<u64>, ConnectorError>;
+}
+
+/// What became of a letter that was offered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// It is taken, as by [`DeadLetterWriter::put`].
+    Taken,
+    /// It is not and never will be: too large, or without a key where each has to have one. For people: why, and what to
+    /// do.
+    NotTaken(String),
+}
+
+/// Keeps letters, but not every one: one that is put and not taken is a failure. Implemented by a Kafka topic.
+pub trait ChoosyLetterWriter: DeadLetterWriter {
+    /// Takes one, or says why it never will. Otherwise as [`DeadLetterWriter::put`].
+    fn offer(&mut self, letter: &DeadLetter) -> Result<Offered, ConnectorError>;
 }
 
 /// Which letters are read.

@@ -92,6 +92,11 @@ impl Outbox {
         }
     }
 
+    /// The broker's code for a record that was not written, if there is one: nothing of this outbox goes on.
+    pub fn failure(&self) -> Option<i32> {
+        self.acks.failure()
+    }
+
     /// The queue is full: waits a moment for room.
     pub fn wait_for_room(&mut self) {
         self.full = true;

@@ -51,6 +51,11 @@ enum Found {
 }
 
 impl KafkaLetters {
+    /// Whether letters in a topic may have this name.
+    pub fn is_name(id: &str) -> bool {
+        place(id).is_some()
+    }
+
     /// Asks the broker what there is, waiting some seconds at most.
     ///
     /// # Errors
