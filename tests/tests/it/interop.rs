@@ -14,14 +14,89 @@ use serde_json::{Map, Value, json};
 
 use crate::support::*;
 
-const CODECS: [&str; 3] = ["avro", "protobuf", "json_schema"];
-/// Records of a topic: enough for every combination of nulls, branches and lengths.
+/// Records of a topic: enough for every combination of nulls, branches, lengths and ways to name a schema.
 const RECORDS: usize = 240;
 
-/// All but `by_number`: JSON has no map by numbers.
+/// Records of one schema, with keys; what is in them says `records.py`.
+struct Kind {
+    name: &'static str,
+    codec: &'static str,
+    /// Of Protobuf the full names of the messages that values and keys are.
+    messages: [Option<&'static str>; 2],
+    /// The columns that a key is made of.
+    key: &'static [&'static str],
+}
+
+const KINDS: [Kind; 7] = [
+    Kind { name: "avro", codec: "avro", messages: [None; 2], key: &["id", "key", "day", "color", "address"] },
+    Kind { name: "avro_long_key", codec: "avro", messages: [None; 2], key: &["id"] },
+    Kind { name: "avro_string_key", codec: "avro", messages: [None; 2], key: &["text"] },
+    Kind {
+        name: "protobuf",
+        codec: "protobuf",
+        messages: [Some("shop.Everything"), Some("shop.Keys.Order")],
+        key: &["id", "text", "price"],
+    },
+    Kind {
+        name: "proto2",
+        codec: "protobuf",
+        messages: [Some("shop.Legacy.Order"), Some("shop.Keys.Order")],
+        key: &["id", "text", "price"],
+    },
+    Kind {
+        name: "json_schema",
+        codec: "json_schema",
+        messages: [None; 2],
+        key: &["id", "day", "raw", "address"],
+    },
+    Kind { name: "connect", codec: "json_schema", messages: [None; 2], key: &["id", "raw"] },
+];
+
+/// Of `shop.Everything` all but the maps that JSON has not, those by numbers and booleans; and the key.
 const PROTOBUF_COLUMNS: &str = "id small signed unsigned_small unsigned_large fixed_small fixed_large \
     sfixed_small sfixed_large flag ratio amount text raw color maybe at took wrapped wrapped_text wrapped_flag \
-    wrapped_ratio wrapped_raw nothing mask anything numbers tags counts price lines number word line";
+    wrapped_ratio wrapped_raw wrapped_amount wrapped_small wrapped_unsigned_small wrapped_unsigned_large nothing \
+    mask anything json json_list json_values packed numbers tags counts colors times names waits lines_by_name \
+    price lines number word line $key";
+
+/// What these maps have under some of their keys, as columns of their own.
+const PICKED: [(&str, &str); 6] = [
+    ("by_least", "get_field(by_number, cast(-2147483648 as int))"),
+    ("by_minus_one", "get_field(by_number, cast(-1 as int))"),
+    ("by_zero", "get_field(by_number, cast(0 as int))"),
+    ("by_largest", "get_field(by_number, cast(2147483647 as int))"),
+    ("by_true", "get_field(by_flag, true)"),
+    ("by_false", "get_field(by_flag, false)"),
+];
+
+impl Kind {
+    /// What it is called in a pipeline.
+    fn step(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
+    /// Keys of `decode` or `encode`: the codec by the registry, of which `registry` says more.
+    fn coded(&self, message: Option<&str>, mut registry: Value) -> Value {
+        registry["name"] = "default".into();
+        if let Some(message) = message {
+            registry["message"] = message.into();
+        }
+        json!({ "codec": self.codec, "registry": registry })
+    }
+
+    /// The source of a topic that the clients wrote.
+    fn source(&self, topic: &Topic) -> Value {
+        json!({ "kafka": { "topic": topic.name() }, "decode": self.coded(self.messages[0], json!({})) })
+    }
+
+    /// The sink that writes values and keys in the codec.
+    fn sink(&self, to: &Topic, [value, key]: [Value; 2]) -> Value {
+        let mut encode = value;
+        encode["key"] = key;
+        let kafka = json!({ "topic": to.name(), "key": self.key });
+        json!({ "from": self.step(), "kafka": kafka, "encode": encode })
+    }
+}
 
 /// The Python with the clients; `None` where `cargo xtask test` did not set it up.
 pub fn python(test: &str) -> Option<String> {
@@ -55,13 +130,13 @@ impl<'a> Clients<'a> {
         assert!(status.success(), "clients.py {words:?}: {said}");
     }
 
-    fn write(&self, codec: &str, topic: &Topic, more: &[&str]) {
-        self.run(&[&["write", codec, topic.name(), &RECORDS.to_string()], more].concat());
+    fn write(&self, kind: &Kind, topic: &Topic) {
+        self.run(&["write", kind.name, topic.name(), &RECORDS.to_string()]);
     }
 
-    fn check(&self, command: &str, codec: &str, topic: &Topic, more: &[&str]) {
+    fn check(&self, command: &str, kind: &Kind, topic: &Topic, more: &[&str]) {
         wait_for_count(topic, RECORDS as i64);
-        self.run(&[&[command, codec, topic.name(), &RECORDS.to_string()], more].concat());
+        self.run(&[&[command, kind.name, topic.name(), &RECORDS.to_string()], more].concat());
     }
 
     fn registries(&self) -> Value {
@@ -69,48 +144,36 @@ impl<'a> Clients<'a> {
     }
 }
 
-/// The source that reads records of a codec as the clients registered them.
-fn source(codec: &str, topic: &Topic) -> Value {
-    let mut registry = json!({ "name": "default" });
-    if codec == "protobuf" {
-        registry["message"] = "shop.Everything".into();
-    }
-    json!({ "kafka": { "topic": topic.name() }, "decode": { "codec": codec, "registry": registry } })
-}
-
-fn name_of(codec: &str) -> String {
-    codec.replace('_', "-")
-}
-
 #[test]
-fn what_their_serializers_write_with_either_header_is_read_exactly() {
-    const TEST: &str = "what_their_serializers_write";
+fn what_their_serializers_write_is_read_exactly_wherever_its_schema_is_named() {
+    const TEST: &str = "what_their_serializers_write_is_read_exactly";
     let Some(broker) = Broker::for_test(TEST) else { return };
     let Some(clients) = Clients::for_test(TEST, &broker) else { return };
-    let (mut sources, mut sinks, mut outs) = (Map::new(), Map::new(), Vec::new());
-    for codec in CODECS {
-        // The id before the value, or the GUID in a header of the record.
-        for words in [&[][..], &["header"]] {
-            let (from, to) = (broker.topic(codec, 1), broker.topic("rows", 1));
-            clients.write(codec, &from, words);
-            let name = format!("{}{}", name_of(codec), words.len());
-            let mut encode = json!({ "codec": "json" });
-            if codec == "protobuf" {
-                encode["columns"] = PROTOBUF_COLUMNS.split(' ').collect();
-            }
-            sinks.insert(
-                format!("out-{name}"),
-                json!({ "from": name, "kafka": { "topic": to.name() }, "encode": encode }),
-            );
-            sources.insert(name, source(codec, &from));
-            outs.push((codec, from, to));
+    let (mut sources, mut steps, mut sinks, mut outs) = (Map::new(), Map::new(), Map::new(), Vec::new());
+    for kind in &KINDS {
+        let (from, to) = (broker.topic(&kind.step(), 1), broker.topic("rows", 1));
+        clients.write(kind, &from);
+        let mut source = kind.source(&from);
+        source["decode"]["key"] = kind.coded(kind.messages[1], json!({}));
+        sources.insert(kind.step(), source);
+        let mut sink =
+            json!({ "from": kind.step(), "kafka": { "topic": to.name() }, "encode": { "codec": "json" } });
+        if kind.name == "protobuf" {
+            let picked = PICKED.map(|(column, expression)| format!("{expression} as {column}"));
+            let select: Vec<String> = ["*".to_owned()].into_iter().chain(picked).collect();
+            steps.insert("picked".into(), json!({ "from": kind.step(), "select": select }));
+            sink["from"] = "picked".into();
+            let columns = PROTOBUF_COLUMNS.split(' ').chain(PICKED.map(|(column, _)| column));
+            sink["encode"]["columns"] = columns.collect();
         }
+        sinks.insert(format!("out-{}", kind.step()), sink);
+        outs.push((kind, from, to));
     }
     let host = host_with_registries(&broker, &clients.registries(), &json!({}));
     let name = unique("theirs").to_lowercase();
-    apply(&host.http(), &json!({ "name": name, "sources": sources, "sinks": sinks }));
-    for (codec, _, to) in &outs {
-        clients.check("rows", codec, to, &[]);
+    apply(&host.http(), &json!({ "name": name, "sources": sources, "steps": steps, "sinks": sinks }));
+    for (kind, _, to) in &outs {
+        clients.check("rows", kind, to, &[]);
     }
     let status = wait(&host.http(), &name, "running", |status| status["state"] == "running");
     assert_eq!(status["dead_letters"], 0, "{status:#}");
@@ -121,42 +184,41 @@ fn what_sabot_writes_their_deserializers_read() {
     const TEST: &str = "what_sabot_writes_their_deserializers_read";
     let Some(broker) = Broker::for_test(TEST) else { return };
     let Some(clients) = Clients::for_test(TEST, &broker) else { return };
-    let (mut sources, mut sinks, mut outs) = (Map::new(), Map::new(), Vec::new());
-    for codec in CODECS {
-        let from = broker.topic(codec, 1);
-        clients.write(codec, &from, &[]);
-        // By the schema that the clients registered, and by one that follows from the columns; named before the
-        // value, and in a header.
-        let (theirs, own) = (broker.topic("theirs", 1), broker.topic("own", 1));
-        let header = broker.topic("header", 1);
-        let subject = format!("{}-value", from.name());
-        let mut by_theirs = json!({ "name": "default", "subject": subject, "schema": "latest" });
-        if codec == "protobuf" {
-            by_theirs["message"] = "shop.Everything".into();
+    let (mut sources, mut sinks) = (Map::new(), Map::new());
+    // A topic is removed with its value.
+    let (mut froms, mut outs) = (Vec::new(), Vec::new());
+    for kind in &KINDS {
+        let from = broker.topic(&kind.step(), 1);
+        clients.write(kind, &from);
+        sources.insert(kind.step(), kind.source(&from));
+        // By the schemas that the clients registered, and by those that follow from the columns; named before the key and
+        // the value, before the value alone, and in headers.
+        let theirs = [("value", kind.messages[0]), ("key", kind.messages[1])].map(|(part, message)| {
+            let subject = format!("{}-{part}", from.name());
+            kind.coded(message, json!({ "subject": subject, "schema": "latest" }))
+        });
+        let own = || kind.coded(None, json!({}));
+        let in_header = || kind.coded(None, json!({ "schema_id": "header" }));
+        let headers: [&[&str]; 3] = [&[], &["__key_schema_id"], &["__key_schema_id", "__value_schema_id"]];
+        let sets =
+            [("theirs", theirs), ("own", [own(), in_header()]), ("header", [in_header(), in_header()])];
+        for ((set, coded), headers) in sets.into_iter().zip(headers) {
+            let to = broker.topic(set, 1);
+            sinks.insert(format!("{set}-{}", kind.step()), kind.sink(&to, coded));
+            let more: &[&str] = if set == "theirs" { &[] } else { &["own"] };
+            outs.push((kind, to, more, headers));
         }
-        let in_header = json!({ "name": "default", "schema_id": "header" });
-        for (to, kind, registry) in
-            [(&theirs, "theirs", by_theirs), (&own, "own", json!("default")), (&header, "header", in_header)]
-        {
-            let encode = json!({ "codec": codec, "registry": registry });
-            sinks.insert(
-                format!("{kind}-{}", name_of(codec)),
-                json!({ "from": name_of(codec), "kafka": { "topic": to.name() }, "encode": encode }),
-            );
-        }
-        sources.insert(name_of(codec), source(codec, &from));
-        outs.push((codec, from, theirs, own, header));
+        froms.push(from);
     }
     let host = host_with_registries(&broker, &clients.registries(), &json!({}));
     let name = unique("ours").to_lowercase();
     apply(&host.http(), &json!({ "name": name, "sources": sources, "sinks": sinks }));
-    for (codec, _, theirs, own, header) in &outs {
-        clients.check("read", codec, theirs, &[]);
-        clients.check("read", codec, own, &["own"]);
-        clients.check("read", codec, header, &["own"]);
-        for record in header.read_all() {
-            let named: Vec<&str> = record.headers.iter().map(|(name, _)| name.as_str()).collect();
-            assert_eq!(named, ["__value_schema_id"], "{codec}");
+    for (kind, to, more, headers) in &outs {
+        clients.check("read", kind, to, more);
+        for record in to.read_all() {
+            let mut named: Vec<&str> = record.headers.iter().map(|(name, _)| name.as_str()).collect();
+            named.sort_unstable();
+            assert_eq!(named, *headers, "{}", kind.name);
         }
     }
     let status = wait(&host.http(), &name, "running", |status| status["state"] == "running");
