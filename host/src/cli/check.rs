@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::{Map, Value};
 
 use super::failure::Failure;
 use super::output::{Format, Output};
@@ -12,6 +13,7 @@ use crate::config::{Config, Connection};
 use crate::connector::kafka::Connections;
 use crate::control::{self, Asking, Reason};
 use crate::spec::{Pipeline, Source, SourceConnector};
+use crate::stream::Columns;
 use crate::{plan, spec};
 
 /// Check a specification and print its plan; needs no host
@@ -74,8 +76,10 @@ fn check(
         return Err(mistaken(&wrong));
     }
     let plan = plan::plan(&parsed.pipeline);
-    output.answer(format, &plan::to_json(&plan, &parsed.pipeline), |_| {
-        plan::render(&plan, &parsed.pipeline) + &learnt(&parsed.pipeline, &unknown)
+    let mut answer = plan::to_json(&plan, &parsed.pipeline);
+    answer["columns"] = Value::Object(learnt(&parsed.pipeline, &unknown));
+    output.answer(format, &answer, |answer| {
+        plan::render(&plan, &parsed.pipeline) + &answer["columns"].as_object().map_or_else(String::new, shown)
     })
 }
 
@@ -99,17 +103,36 @@ fn ask(file: &Path, config: Option<&Config>, pipeline: &mut Pipeline) -> Result<
     })
 }
 
-/// The columns that were asked for.
-fn learnt(pipeline: &Pipeline, asked: &[String]) -> String {
+/// The columns that were asked for, by source, each as a `schema` would declare them.
+fn learnt(pipeline: &Pipeline, asked: &[String]) -> Map<String, Value> {
+    let sources = pipeline.sources.iter().filter(|source| asked.contains(&source.name));
+    let columns = |source: &Source| Some(Columns::from(source.schema.as_ref()?).into());
+    sources.filter_map(|source| Some((source.name.clone(), columns(source)?))).collect()
+}
+
+/// The same for people, who may paste it below `schema:`.
+fn shown(learnt: &Map<String, Value>) -> String {
     let mut text = String::new();
-    for source in pipeline.sources.iter().filter(|source| asked.contains(&source.name)) {
-        let columns: Vec<String> = source
-            .schema
-            .iter()
-            .flat_map(|schema| control::columns(schema))
-            .map(|column| format!("{}: {}", column.name, column.of))
-            .collect();
-        text += &format!("\ncolumns of {}\n  {}\n", source.name, columns.join("\n  "));
+    for (source, columns) in learnt {
+        text += &format!("\ncolumns of {source}\n");
+        for (name, of) in columns.as_object().into_iter().flatten() {
+            let of = of.as_str().unwrap_or_default();
+            text += &format!("  {}: {}\n", in_yaml(name), in_yaml(of));
+        }
     }
     text
+}
+
+/// Text in quotes where YAML would take it for something else, or a terminal act on it.
+fn in_yaml(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_$()<>!, +-".contains(c);
+    let begins = text.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '$');
+    if begins && !text.ends_with(' ') && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    let escaped = |c: char| match c.is_control() {
+        true => format!("\\u{:04x}", u32::from(c)),
+        false => c.to_string(),
+    };
+    Value::from(text).to_string().chars().map(escaped).collect()
 }

@@ -227,6 +227,52 @@ fn check_prints_the_plan_or_all_mistakes() {
 }
 
 #[test]
+fn check_prints_the_columns_that_a_sample_showed() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let record = r#"{"id":-1,"odd: key":true,"tags":["a"],"items":[{"sku":"x","n":18446744073709551615}],"$a\u009b":{}}"#;
+    std::fs::write(at("o.jsonl"), record).unwrap();
+    let spec = |schema: &str| {
+        let text = format!(
+            "name: p\nsources:\n  o:\n    file: {{ path: {} }}\n    decode:\n      codec: json\n      schema: {schema}\n\
+             \x20 made: {{ generate: {{ schema: {{ id: int64 }}, count: 1 }} }}\n\
+             sinks: {{ out: {{ from: o, stdout: {{}} }}, gone: {{ from: made, blackhole: {{}} }} }}\n",
+            at("o.jsonl")
+        );
+        std::fs::write(at("p.yaml"), text).unwrap();
+    };
+    spec("infer");
+    let (code, out, err) = sabot(&["check", &at("p.yaml")]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    let (_, columns) = out.split_once("\ncolumns of ").unwrap();
+    insta::assert_snapshot!(columns, @r#"
+    o
+      id: int64
+      "odd: key": bool
+      tags: list<string>
+      items: "list<struct<sku: string, n: uint64>>"
+      "$a\u009b": map<string, string>
+    "#);
+    let json = |line: &[&str]| serde_json::from_str::<serde_json::Value>(&sabot(line).1).unwrap();
+    let answer = json(&["check", &at("p.yaml"), "-o", "json"]);
+    let columns_of_o = serde_json::json!({
+        "id": "int64", "odd: key": "bool", "tags": "list<string>",
+        "items": "list<struct<sku: string, n: uint64>>", "$a\u{9b}": "map<string, string>",
+    });
+    assert_eq!(
+        (&answer["pipeline"], &answer["columns"]),
+        (&"p".into(), &serde_json::json!({ "o": columns_of_o }))
+    );
+    // What is printed declares the same columns.
+    let (_, declared) = columns.split_once('\n').unwrap();
+    spec(&declared.lines().map(|line| format!("\n        {}", line.trim())).collect::<String>());
+    let again = json(&["check", &at("p.yaml"), "-o", "json"]);
+    assert_eq!((&again["fragments"], &again["columns"]), (&answer["fragments"], &serde_json::json!({})));
+    let (code, out, _) = sabot(&["check", &at("p.yaml")]);
+    assert!(code == 0 && !out.contains("columns of"), "{out}");
+}
+
+#[test]
 fn every_command_is_described() {
     fn walk(command: &clap::Command, path: &str, lines: &mut Vec<String>) {
         let path = format!("{path} {}", command.get_name());

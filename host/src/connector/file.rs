@@ -1,11 +1,14 @@
 //! Files: lines and rows of CSV as records, Arrow IPC as rows. A reader goes on from a line or row; a writer appends and
 //! makes durable at a barrier. Knows nothing of what a record means.
 
+#[cfg(test)]
+mod arrow_cases;
 mod csv;
 
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead as _, BufReader, BufWriter, ErrorKind, Read as _, Write as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +23,7 @@ pub use csv::CsvReader;
 
 use super::{ConnectorError, Read, ReadLimits, Reader, Writer, Written, stdout};
 use crate::batch::{Batch, RawRecords};
-use crate::codec::{Encoded, Encoder, RecordError};
+use crate::codec::{self, Encoded, Encoder, RecordError};
 use crate::spec::FileFormat;
 
 fn stop(path: &Path, reason: impl std::fmt::Display) -> ConnectorError {
@@ -117,17 +120,21 @@ impl RowReader {
     /// From row `position` on; the file must have the columns of `schema`, in any order.
     pub fn open(path: &Path, schema: &SchemaRef, position: i64) -> Result<Self, ConnectorError> {
         let open = || File::open(path).map_err(|e| stop(path, e));
-        let batches: Batches = match FileReader::try_new(open()?, None) {
-            Ok(reader) => Box::new(reader),
-            Err(_) => Box::new(StreamReader::try_new(open()?, None).map_err(|e| stop(path, e))?),
-        };
+        let (one, other) = (open()?, open()?);
+        let opened = unless_damaged(path, || -> Result<Batches, ArrowError> {
+            Ok(match FileReader::try_new(one, None) {
+                Ok(reader) => Box::new(reader),
+                Err(_) => Box::new(StreamReader::try_new(other, None)?),
+            })
+        });
+        let batches = opened?.map_err(|e| stop(path, e))?;
         let (schema, skip) = (Arc::clone(schema), position.max(0) as usize);
         Ok(RowReader { path: path.to_owned(), schema, batches, skip, position, rest: None })
     }
 
     /// The next batch of the file with rows that are wanted.
     fn next(&mut self) -> Result<Option<RecordBatch>, ConnectorError> {
-        while let Some(rows) = self.batches.next() {
+        while let Some(rows) = unless_damaged(&self.path, || self.batches.next())? {
             let rows = rows.map_err(|e| {
                 let next = self.position + 1;
                 let why =
@@ -147,14 +154,20 @@ impl RowReader {
 
     /// The columns that the pipeline wants, by name.
     fn fit(&self, rows: &RecordBatch) -> Result<RecordBatch, ConnectorError> {
-        let columns = self.schema.fields().iter().map(|field| {
-            rows.column_by_name(field.name())
-                .cloned()
-                .ok_or_else(|| no_column(&self.path, field.name(), &rows.schema()))
-        });
-        let columns = columns.collect::<Result<Vec<_>, _>>()?;
-        RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|e| stop(&self.path, e))
+        let absent = self.schema.fields().iter().find(|field| rows.column_by_name(field.name()).is_none());
+        match absent {
+            Some(field) => Err(no_column(&self.path, field.name(), &rows.schema())),
+            None => unless_damaged(&self.path, || codec::conform(rows, &self.schema))?
+                .map_err(|why| stop(&self.path, why)),
+        }
     }
+}
+
+/// What `read` reads: lengths that lie make the library panic in places.
+fn unless_damaged<T>(path: &Path, read: impl FnOnce() -> T) -> Result<T, ConnectorError> {
+    let damaged =
+        "it is damaged: a length or an offset in it cannot be. Write it anew and start the pipeline again";
+    catch_unwind(AssertUnwindSafe(read)).map_err(|_| stop(path, damaged))
 }
 
 fn no_column(path: &Path, name: &str, has: &Schema) -> ConnectorError {

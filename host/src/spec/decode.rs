@@ -9,30 +9,38 @@ use arrow::datatypes::{DataType, Field as Column, Schema};
 
 use super::error::{Findings, quoted};
 use super::formats::{Columns, Decode, Encode, Registered, Sample, SinkRegistry, ValueFormat};
-use super::model::SinkConnector;
+use super::model::{SinkConnector, SourceConnector};
 use super::table::{Field, Table};
 use super::tree::{Scalar, Value};
-use super::{read, types};
+use super::{imports, read, types};
 use crate::codec::registry::Strategy;
 use crate::codec::wire::Part;
 use crate::codec::{Codec, Meta, RegisteredSchema, SchemaKind, Tombstone};
 
 /// Schemas that a definition refers to.
-const MAX_IMPORTS: usize = 100;
 const TOMBSTONES: [(&str, Tombstone); 2] = [("row", Tombstone::Row), ("refuse", Tombstone::Refuse)];
 const SUBJECT: &str = "a registry of the host's config, or { name: …, subject: …, version: … }";
 
-/// How the bytes of a source become rows.
-pub(super) fn decode(field: &Field<'_>, findings: &mut Findings) -> Option<Decode> {
+/// How the bytes of a source become rows; `None` for a connector that could not be read.
+pub(super) fn decode(
+    field: &Field<'_>,
+    source: Option<&SourceConnector>,
+    findings: &mut Findings,
+) -> Option<Decode> {
+    let of_file = matches!(source, Some(SourceConnector::File(_)));
     let mut table = Table::open(field, "{ codec: json, schema: { column: type } }", findings)?;
     let value = format(&mut table, findings);
     let key = match table.get("key") {
         None => Some(None),
+        Some(field) if of_file => {
+            findings.add(field.error("lines of a file have no keys to decode: only records of Kafka have"));
+            None
+        }
         Some(field) => key(&field, findings).map(Some),
     };
     let include = match table.get("include") {
         None => Some(Vec::new()),
-        Some(field) => include(&field, findings),
+        Some(field) => include(&field, of_file, findings),
     };
     let tombstone = match table.get("tombstone") {
         None => Some(Tombstone::default()),
@@ -53,7 +61,7 @@ fn key(field: &Field<'_>, findings: &mut Findings) -> Option<ValueFormat> {
     key
 }
 
-fn include(field: &Field<'_>, findings: &mut Findings) -> Option<Vec<Meta>> {
+fn include(field: &Field<'_>, of_file: bool, findings: &mut Findings) -> Option<Vec<Meta>> {
     let names: Vec<(&str, Meta)> = Meta::ALL.iter().map(|meta| (meta.name(), *meta)).collect();
     let Some(items) = field.items() else {
         findings.add(field.wrong("a list of $key, $headers, $timestamp, $topic, $partition, $offset"));
@@ -62,7 +70,10 @@ fn include(field: &Field<'_>, findings: &mut Findings) -> Option<Vec<Meta>> {
     let mut included = Vec::new();
     for item in &items {
         let meta = read::choice(item, &names, &[], findings)?;
-        if included.contains(&meta) {
+        if of_file && matches!(meta, Meta::Key | Meta::Headers | Meta::Timestamp) {
+            let error = item.error(format!("lines of a file have no {}", meta.name()));
+            findings.add(error.expected("$topic (the path), $partition (0) or $offset (the line, from 0)"));
+        } else if included.contains(&meta) {
             findings.add(item.error(format!("{} is there twice", meta.name())));
         } else {
             included.push(meta);
@@ -271,47 +282,23 @@ fn definition(
     let text = definition_text(&field, kind, findings);
     let references = match imports {
         None => Some(Vec::new()),
-        Some(field) => self::imports(&field, kind, findings),
+        Some(field) => imports::read(&field, kind, findings),
     };
     Some(Some(RegisteredSchema { kind, text: text?, references: references?, message: message? }))
 }
 
 /// Text, or for schemas that are JSON also a mapping.
-fn definition_text(field: &Field<'_>, kind: SchemaKind, findings: &mut Findings) -> Option<String> {
+pub(super) fn definition_text(
+    field: &Field<'_>,
+    kind: SchemaKind,
+    findings: &mut Findings,
+) -> Option<String> {
     match (&field.node.value, kind) {
         (Value::Map(_) | Value::List(_), SchemaKind::Avro | SchemaKind::Json) => {
             Some(field.node.to_json(&field.path, findings).to_string())
         }
         _ => read::text(field, "the schema's text", findings),
     }
-}
-
-fn imports(
-    field: &Field<'_>,
-    kind: SchemaKind,
-    findings: &mut Findings,
-) -> Option<Vec<(String, Arc<RegisteredSchema>)>> {
-    let Some(entries) = field.entries() else {
-        findings.add(field.wrong("names with their schemas"));
-        return None;
-    };
-    if entries.len() > MAX_IMPORTS {
-        findings.add(field.error(format!("{} imports; the limit is {MAX_IMPORTS}", entries.len())));
-        return None;
-    }
-    let one = |entry| {
-        let at = field.child(entry);
-        let text = definition_text(&at, kind, findings)?;
-        Some((entry.key.clone(), text))
-    };
-    let texts: Option<Vec<(String, String)>> = entries.iter().map(one).collect();
-    // Each may refer to those before it.
-    let mut imported: Vec<(String, Arc<RegisteredSchema>)> = Vec::new();
-    for (name, text) in texts? {
-        let schema = RegisteredSchema { references: imported.clone(), ..RegisteredSchema::new(kind, text) };
-        imported.push((name, Arc::new(schema)));
-    }
-    Some(imported)
 }
 
 /// The codec under `codec`.
@@ -423,6 +410,14 @@ fn sink_registry(
         [("topic", Strategy::Topic), ("record", Strategy::Record), ("topic_record", Strategy::TopicRecord)];
     let strategy = match table.get("strategy") {
         None => Some(Strategy::Topic),
+        Some(field) if matches!(subject, Some(Some(_))) => {
+            findings.add(
+                field
+                    .error("the strategy names the subject, which `subject` does already")
+                    .expected("one of the two"),
+            );
+            None
+        }
         Some(field) => read::choice(&field, &strategies, &[], findings),
     };
     let latest = match table.get("schema") {

@@ -11,6 +11,7 @@ mod decode;
 mod error;
 mod formats;
 mod generate;
+mod imports;
 mod json;
 mod links;
 mod model;

@@ -207,15 +207,22 @@ fn encode(
         (true, None) => Some(Some(default())),
         (true, Some(field)) => {
             let encode = decode::encode(&field, connector, findings)?;
-            let of_lines = matches!(connector, Some(SinkConnector::File { .. }));
-            if of_lines
-                && matches!(encode.codec, Codec::Avro | Codec::Protobuf | Codec::MessagePack | Codec::Arrow)
-            {
+            let lines = match connector {
+                Some(SinkConnector::File { .. }) => Some((
+                    "a file of lines",
+                    "json, json_schema or string; or `format: arrow` without `encode`",
+                )),
+                Some(SinkConnector::Stdout) => {
+                    Some(("lines of standard output", "json, json_schema or string"))
+                }
+                _ => None,
+            };
+            let of_bytes =
+                matches!(encode.codec, Codec::Avro | Codec::Protobuf | Codec::MessagePack | Codec::Arrow);
+            if let Some((lines, expected)) = lines.filter(|_| of_bytes) {
                 let name = encode.codec.name();
-                let error =
-                    field.error(format!("a file of lines cannot hold {name}: its values have line breaks"));
-                findings
-                    .add(error.expected("json, json_schema or string; or `format: arrow` without `encode`"));
+                let error = field.error(format!("{lines} cannot hold {name}: its values have line breaks"));
+                findings.add(error.expected(expected));
                 return None;
             }
             Some(Some(encode))
@@ -225,5 +232,52 @@ fn encode(
             findings.add(field.error("this sink takes rows as they are: there is nothing to encode"));
             None
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::spec::{Format, parse};
+
+    /// What is wrong with a sink of these keys; nothing if it is right.
+    fn errors(keys: &str) -> String {
+        let text = format!(
+            "name: p\nsources: {{ in: {{ generate: {{ schema: {{ id: int64 }} }} }} }}\nsinks: {{ out: {{ from: in, {keys} }} }}\n"
+        );
+        let errors = parse(text.as_bytes(), Format::Yaml).err().unwrap_or_default();
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn what_has_lines_takes_no_codec_of_bytes() {
+        let sink =
+            |connector: &str, codec: &str| errors(&format!("{connector}, encode: {{ codec: {codec} }}"));
+        for codec in ["avro", "protobuf", "msgpack", "arrow"] {
+            for connector in ["stdout: {}", "file: { path: out.jsonl }"] {
+                let told = sink(connector, codec);
+                assert!(
+                    told.contains(&format!("cannot hold {codec}: its values have line breaks")),
+                    "{told}"
+                );
+            }
+            assert_eq!(sink("kafka: { topic: t }", codec), "");
+        }
+        for codec in ["json", "json_schema", "string", "bytes"] {
+            assert_eq!(sink("stdout: {}", codec), "");
+        }
+        insta::assert_snapshot!(sink("stdout: {}", "msgpack"), @"line 3: sinks.out.encode: lines of standard output cannot hold msgpack: its values have line breaks; expected json, json_schema or string");
+        insta::assert_snapshot!(sink("file: { path: out.jsonl }", "avro"), @"line 3: sinks.out.encode: a file of lines cannot hold avro: its values have line breaks; expected json, json_schema or string; or `format: arrow` without `encode`");
+    }
+
+    #[test]
+    fn a_subject_is_given_or_named_by_a_strategy() {
+        let sink = |registry: &str| {
+            errors(&format!(
+                "kafka: {{ topic: t }}, encode: {{ codec: avro, registry: {{ name: r, {registry} }} }}"
+            ))
+        };
+        assert_eq!(sink("subject: s"), "");
+        assert_eq!(sink("strategy: record"), "");
+        insta::assert_snapshot!(sink("subject: s, strategy: topic"), @"line 3: sinks.out.encode.registry.strategy: the strategy names the subject, which `subject` does already; expected one of the two");
     }
 }

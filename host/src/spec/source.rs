@@ -67,7 +67,10 @@ pub(super) fn read(
             findings.add(at.expected("decode: { codec: json, schema: { column: type } }"));
             None
         }
-        _ => decode.and_then(|field| decode::decode(&field, findings)),
+        _ => {
+            let connector = connected.as_ref().map(|connected| &connected.connector);
+            decode.and_then(|field| decode::decode(&field, connector, findings))
+        }
     };
     let on_error = match &connected {
         Some(Connected { connector: SourceConnector::File(file), .. })
@@ -359,5 +362,21 @@ mod tests {
         line 2: sources.in.file.schema.b: CSV has no columns of type bytes; expected numbers, string, bool, date or a timestamp, or a file of another format
         line 2: sources.in.file.schema.l: CSV has no columns of type list<int64>; expected numbers, string, bool, date or a timestamp, or a file of another format
         ");
+    }
+
+    #[test]
+    fn a_file_has_no_keys_headers_and_timestamps() {
+        let of = |more: &str| {
+            policy(&format!(
+                "file: {{ path: a.jsonl }}, decode: {{ codec: json, schema: {{ n: int64 }}, {more} }}"
+            ))
+        };
+        assert!(of("include: [$topic, $partition, $offset]").is_ok());
+        insta::assert_snapshot!(of("include: [$offset, $key, $headers, $timestamp]").unwrap_err(), @r"
+        line 2: sources.in.decode.include[1]: lines of a file have no $key; expected $topic (the path), $partition (0) or $offset (the line, from 0)
+        line 2: sources.in.decode.include[2]: lines of a file have no $headers; expected $topic (the path), $partition (0) or $offset (the line, from 0)
+        line 2: sources.in.decode.include[3]: lines of a file have no $timestamp; expected $topic (the path), $partition (0) or $offset (the line, from 0)
+        ");
+        insta::assert_snapshot!(of("key: { codec: string }").unwrap_err(), @"line 2: sources.in.decode.key: lines of a file have no keys to decode: only records of Kafka have");
     }
 }

@@ -154,7 +154,7 @@ sinks:
     assert_eq!(pipeline.dead_letter, DeadLetterTarget::HostFile);
     assert_eq!(
         pipeline.errors,
-        ErrorLimit { max_share: 0.5, within: Duration::from_secs(10), min_records: 1000 }
+        ErrorLimit { max_share: 0.5, within: Duration::from_secs(10), min_records: 100 }
     );
     insta::assert_debug_snapshot!(pipeline.source("in"), @r#"
     Some(
@@ -514,7 +514,7 @@ fn what_becomes_of_failures_is_read_or_refused() {
     line 7: errors.min_records: 0 is out of range; expected a whole number of at least 1
     line 7: errors.codes: unknown key `codes`; expected max_share, within or min_records
     ");
-    insta::assert_snapshot!(limit("never"), @"line 7: errors: the text `never` does not belong here; expected { max_share: 0.5, within: 10s, min_records: 1000 }");
+    insta::assert_snapshot!(limit("never"), @"line 7: errors: the text `never` does not belong here; expected { max_share: 0.5, within: 10s, min_records: 100 }");
 }
 
 #[test]

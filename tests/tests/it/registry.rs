@@ -186,7 +186,8 @@ fn what_is_refused_leaves_nothing_in_the_registry() {
     let name = unique("refused").to_lowercase();
     let sink = |encode: Value| json!({ "from": "orders", "kafka": { "topic": to.name() }, "encode": encode });
     // Its schema has a field that the rows have not, and the other sink is as it should be.
-    let definition = json!({ "type": "record", "name": "out", "fields": [{ "name": "user", "type": "string" }] });
+    let definition =
+        json!({ "type": "record", "name": "out", "fields": [{ "name": "user", "type": "string" }] });
     let by = |subject: &str| json!({ "name": "default", "subject": subject });
     let spec = json!({
         "name": name,

@@ -44,6 +44,7 @@ mod writers;
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
+pub use arrow_ipc::conform;
 pub use decoder::{Decoder, Unavailable};
 pub use encoder::Encoder;
 pub use infer::infer;

@@ -161,3 +161,48 @@ fn a_schema_that_its_subject_does_not_take_is_refused_whatever_names_the_subject
     }
     assert!(to.is_empty(), "nothing has run");
 }
+
+/// A sink is refused whose schema does not follow what its subject has, and nothing is stored of it anywhere.
+fn is_refused(test: &str, had: &Value, encode: &Value, why: &str) {
+    let Some(broker) = Broker::for_test(test) else { return };
+    let (registry, [from, to]) = (TestRegistry::start(), ["orders", "out"].map(|name| broker.topic(name, 1)));
+    from.produce((0..ORDERS).map(|id| format!("{{\"id\":{id}}}")));
+    let subject = format!("{}-value", to.name());
+    register(&registry, &subject, had);
+    let host = host_with_registries(&broker, &json!({ "default": { "url": registry.url() } }), &json!({}));
+    let (http, asked) = (host.http(), Http::new(&registry.url()));
+    let name = unique("refused").to_lowercase();
+    let sinks = Map::from_iter([("out".to_owned(), sink(&to, encode.clone()))]);
+    let refused =
+        http.put(&format!("/v1/pipelines/{name}"), &writing(&name, &from, sinks)).expect(422).json();
+    let reasons = refused["reasons"].to_string();
+    for part in [&format!("`{subject}`"), "sinks.out.encode", why] {
+        assert!(reasons.contains(part), "{part}: {refused:#}");
+    }
+    http.get(&format!("/v1/pipelines/{name}")).expect(404);
+    assert_eq!(asked.get("/subjects").json(), json!([subject]));
+    assert_eq!(asked.get(&format!("/subjects/{subject}/versions")).json(), json!([1]));
+    assert!(to.is_empty(), "nothing has run");
+}
+
+#[test]
+fn a_schema_of_protobuf_that_gives_a_field_number_another_type_is_refused() {
+    const TEST: &str = "a_schema_of_protobuf_that_gives_a_field_number_another_type";
+    let file = |fields: &str| format!("syntax = \"proto3\"; package shop; message Order {{ {fields} }}");
+    let had = json!({ "schemaType": "PROTOBUF", "schema": file("string user = 1; int64 id = 2;") });
+    let definition = file("int64 id = 1;");
+    let encode = json!({ "codec": "protobuf", "definition": definition, "registry": "default" });
+    is_refused(TEST, &had, &encode, "field 1 of Order: string is int64 now");
+}
+
+#[test]
+fn a_json_schema_that_gives_a_property_another_type_or_needs_a_new_one_is_refused() {
+    const TEST: &str = "a_json_schema_that_gives_a_property_another_type_or_needs_a_new_one";
+    // The schema follows from the column: an integer that is always there.
+    let encode = json!({ "codec": "json_schema", "registry": "default" });
+    for (property, why) in [("id", "TYPE_CHANGED: id"), ("user", "REQUIRED_PROPERTY_ADDED: id")] {
+        let schema = json!({ "type": "object", "properties": { property: { "type": "string" } } });
+        let had = json!({ "schemaType": "JSON", "schema": schema.to_string() });
+        is_refused(TEST, &had, &encode, why);
+    }
+}

@@ -30,6 +30,7 @@ mod buffers;
 #[cfg(test)]
 mod case_tests;
 mod checked;
+mod conform;
 mod convert;
 mod decode;
 mod encode;
@@ -50,6 +51,7 @@ mod tests;
 #[cfg(test)]
 mod trip_tests;
 
+pub use conform::conform;
 pub use decode::ArrowDecoder;
 pub use encode::ArrowEncoder;
 

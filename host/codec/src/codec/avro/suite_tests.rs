@@ -26,6 +26,11 @@ fn file(name: &str) -> Value {
     serde_json::from_slice(&text).unwrap()
 }
 
+/// That none of so many cases has got lost; without the set there are none.
+fn assert_all(found: usize, cases: usize) {
+    assert!(cases::folder("codec-avro").is_none() || found == cases, "{found} of {cases} cases");
+}
+
 fn list<'a>(json: &'a Value, key: &str) -> &'a [Value] {
     json.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
@@ -126,7 +131,9 @@ fn values_are_read_and_written_byte_for_byte() {
     let values = file("values.json");
     let varints = file("varint.json");
     let all = list(&values, "cases").iter().chain(varints.as_array().unwrap());
-    for case in all.filter(|case| !recursive(case)) {
+    let all: Vec<&Value> = all.filter(|case| !recursive(case)).collect();
+    assert_all(all.len(), 41 - RECURSIVE.len() + 18);
+    for case in all {
         let schema = one(&case["schema"]);
         let good = bytes(case);
         let mut records = vec![good.clone(), [&good[..], &[0]].concat(), good.clone()];
@@ -148,6 +155,7 @@ fn values_are_read_and_written_byte_for_byte() {
 fn what_holds_itself_is_no_column_and_can_be_skipped() {
     let values = file("values.json");
     let cases: Vec<_> = list(&values, "cases").iter().filter(|case| recursive(case)).collect();
+    assert_all(cases.len(), RECURSIVE.len());
     for case in cases {
         let why = columns(&one(&case["schema"])).unwrap_err();
         assert!(why.contains("holds itself"), "{why}");
@@ -164,6 +172,8 @@ fn what_holds_itself_is_no_column_and_can_be_skipped() {
 #[test]
 fn schemas_resolve_as_the_specification_says() {
     let resolution = file("resolution.json");
+    assert_all(list(&resolution, "promotions").len(), 6);
+    assert_all(list(&resolution, "defaults_and_projection").len(), 16);
     for case in list(&resolution, "promotions") {
         let decoded = decode(&one(&case["writer"]), &one(&case["reader"]), &[bytes(case)]);
         assert!(is(&case["value"], decoded.rows.column(0), 0), "{case}: {:?}", decoded.errors);
@@ -180,7 +190,12 @@ fn schemas_resolve_as_the_specification_says() {
 
 #[test]
 fn malformed_bytes_cost_their_neighbours_nothing() {
-    for case in file("malformed.json").as_array().unwrap() {
+    let malformed = file("malformed.json");
+    assert_all(malformed.as_array().unwrap().len(), 6);
+    let after = json!({ "name": "after", "type": "int" });
+    let record = |fields: Value| avro(&json!({ "type": "record", "name": "One", "fields": fields }));
+    let reader = record(json!([after]));
+    for case in malformed.as_array().unwrap() {
         let schema = one(&case["schema"]);
         // Nothing of it, for all of these schemas.
         let good = vec![0];
@@ -196,12 +211,23 @@ fn malformed_bytes_cost_their_neighbours_nothing() {
             }
             other => panic!("{other}"),
         }
+        // Where nobody takes it, it is skipped, and no less malformed.
+        let writer = record(json!([{ "name": "v", "type": case["schema"] }, after]));
+        let good = vec![0, 10];
+        let decoded = decode(&writer, &reader, &[good.clone(), [bytes(case), vec![10]].concat(), good]);
+        let refused: Vec<(u32, &str)> =
+            decoded.errors.iter().map(|error| (error.index, error.code)).collect();
+        let expected: &[_] = if case["expect"] == "error" { &[(1, "avro-syntax")] } else { &[] };
+        assert_eq!(refused, expected, "{case}");
+        let column = decoded.rows.column(0).as_primitive::<Int32Type>();
+        assert!(column.values().iter().all(|&after| after == 5), "{case}: {column:?}");
     }
 }
 
 #[test]
 fn compatibility_is_judged_as_the_suite_judges_it() {
     let pairs = file("compatibility.json");
+    assert_all(list(&pairs, "pairs").len(), 131);
     for case in list(&pairs, "pairs") {
         let verdict = compatible(&avro(&case["reader"]), &avro(&case["writer"]));
         assert_eq!(Some(verdict.is_ok()), case["compatible"].as_bool(), "{case}: {verdict:?}");
@@ -212,14 +238,19 @@ fn compatibility_is_judged_as_the_suite_judges_it() {
 
 #[test]
 fn canonical_forms_and_fingerprints() {
-    for case in file("canonical_fingerprint.json").as_array().unwrap() {
+    let schemas = file("canonical_fingerprint.json");
+    assert_all(schemas.as_array().unwrap().len(), 34);
+    let mut fingerprints = 0;
+    for case in schemas.as_array().unwrap() {
         let schema = RegisteredSchema::new(SchemaKind::Avro, case["input_schema"].as_str().unwrap());
         let form = canonical::canonical(&parse(&schema).unwrap());
         assert_eq!(Some(form.as_str()), case["canonical_form"].as_str());
         if let Some(expected) = case["fingerprint_crc64_avro_signed"].as_str() {
+            fingerprints += 1;
             assert_eq!((fingerprint(&schema).unwrap() as i64).to_string(), expected, "{case}");
         }
     }
+    assert_all(fingerprints, 26);
 }
 
 #[test]
@@ -242,9 +273,11 @@ fn a_single_object_names_its_schema() {
 fn files_in_every_compression() {
     let Some(folder) = cases::folder("codec-avro") else { return };
     let expected = file("files/expected.json");
+    let mut files = 0;
     for name in std::fs::read_dir(folder.join("files")).unwrap() {
         let name = name.unwrap().file_name().into_string().unwrap();
         let Some(stem) = name.strip_suffix(".avro") else { continue };
+        files += 1;
         let key = if stem.starts_with("data_weather") { "data_weather*.avro" } else { &name };
         let mut rows = list(&expected, key).to_vec();
         if stem == "data_weather-sorted" {
@@ -269,12 +302,15 @@ fn files_in_every_compression() {
             assert!(read <= rows.len());
         }
     }
+    assert_all(files, 7);
 }
 
 #[test]
 fn the_decoder_of_a_pipeline_reads_the_same() {
     let values = file("values.json");
-    for case in list(&values, "cases").iter().filter(|case| !recursive(case)) {
+    let cases: Vec<&Value> = list(&values, "cases").iter().filter(|case| !recursive(case)).collect();
+    assert_all(cases.len(), 41 - RECURSIVE.len());
+    for case in cases {
         let reader = Arc::new(one(&case["schema"]));
         let schema = columns(&reader).unwrap();
         let decode = Decode { reader: Some(reader), ..Decode::plain(Codec::Avro, schema) };

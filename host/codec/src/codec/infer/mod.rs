@@ -2,7 +2,8 @@
 //! here.
 //!
 //! - Whole numbers are int64 (uint64 where one is beyond it), numbers with a fraction or an exponent float64, both
-//!   together float64. Text is text: whether it is a time is the user's to say; MessagePack's timestamps are
+//!   together float64. Whole numbers alone that no integer type holds are an error: they may be ids, which float64
+//!   would round. Text is text: whether it is a time is the user's to say; MessagePack's timestamps are
 //!   timestamps in nanoseconds, UTC, its other extensions objects of their type and bytes.
 //! - Objects are structs of all keys seen, arrays lists of what their items agree on. Every column may be null.
 //! - What was null everywhere is text; an object that never had a key is a map of text.
@@ -15,7 +16,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
-use self::value::Value;
+use self::value::{Value, Whole};
 use super::msgpack;
 use super::problem::quote;
 use super::settings::Codec;
@@ -39,11 +40,7 @@ enum Kind {
     #[default]
     Unknown,
     Boolean,
-    /// Whether one is beyond int64, and whether one is below zero.
-    Integer {
-        large: bool,
-        negative: bool,
-    },
+    Integer(Whole),
     Float,
     Text,
     Bytes,
@@ -94,12 +91,18 @@ pub fn infer(codec: Codec, records: &RawRecords) -> Result<(SchemaRef, usize), S
             ))
         }
         _ if row.fields.is_empty() => Err("the records have no columns: declare them".into()),
-        _ => Ok((Arc::new(Schema::new(row.into_fields())), seen)),
+        _ => Ok((Arc::new(Schema::new(row.into_fields("")?)), seen)),
     }
 }
 
 fn too_deep(path: &str) -> String {
     format!("{path}: nested deeper than {MAX_DEPTH} levels: declare the columns")
+}
+
+/// The path of a field.
+fn below(path: &str, name: &str) -> String {
+    let name = quote(name.as_bytes());
+    if path.is_empty() { name } else { format!("{path}.{name}") }
 }
 
 impl Object {
@@ -129,8 +132,7 @@ impl Object {
                     self.fields.len() - 1
                 }
             };
-            let name = quote(name.as_bytes());
-            let path = if path.is_empty() { name } else { format!("{path}.{name}") };
+            let path = below(path, &name);
             self.fields[at].1.merge(value, &path, depth)?;
         }
         Ok(())
@@ -141,8 +143,12 @@ impl Object {
         self.fields.iter().map(|(_, kind)| 1 + kind.count()).sum()
     }
 
-    fn into_fields(self) -> Fields {
-        self.fields.into_iter().map(|(name, kind)| Field::new(name, kind.into_type(), true)).collect()
+    fn into_fields(self, path: &str) -> Result<Fields, String> {
+        let field = |(name, kind): (String, Kind)| {
+            let of = kind.into_type(&below(path, &name))?;
+            Ok(Field::new(name, of, true))
+        };
+        self.fields.into_iter().map(field).collect()
     }
 }
 
@@ -166,14 +172,12 @@ impl Kind {
             | (Kind::Bytes, Value::Bytes)
             | (Kind::Time, Value::Time)
             | (Kind::Extension, Value::Extension)
-            | (Kind::Float, Value::Float | Value::Integer { .. }) => {}
-            (Kind::Integer { .. }, Value::Float) => *self = Kind::Float,
-            (Kind::Integer { large, negative }, Value::Integer { large: l, negative: n }) => {
-                (*large, *negative) = (*large || l, *negative || n);
-                // No integer type holds both.
-                if *large && *negative {
-                    *self = Kind::Float;
-                }
+            | (Kind::Float, Value::Float | Value::Integer(_)) => {}
+            (Kind::Integer(_), Value::Float) => *self = Kind::Float,
+            (Kind::Integer(all), Value::Integer(one)) => {
+                all.negative |= one.negative;
+                all.large |= one.large;
+                all.huge |= one.huge;
             }
             (Kind::List(_), Value::List(_)) if depth == MAX_DEPTH => return Err(too_deep(path)),
             (Kind::List(of), Value::List(items)) => {
@@ -196,7 +200,7 @@ impl Kind {
         match value {
             Value::Null => Kind::Unknown,
             Value::Boolean => Kind::Boolean,
-            Value::Integer { large, negative } => Kind::Integer { large: *large, negative: *negative },
+            Value::Integer(whole) => Kind::Integer(*whole),
             Value::Float => Kind::Float,
             Value::Text => Kind::Text,
             Value::Bytes => Kind::Bytes,
@@ -211,7 +215,7 @@ impl Kind {
         match self {
             Kind::Unknown => "null",
             Kind::Boolean => "a boolean",
-            Kind::Integer { .. } | Kind::Float => "a number",
+            Kind::Integer(_) | Kind::Float => "a number",
             Kind::Text => "text",
             Kind::Bytes => "bytes",
             Kind::Time => "a timestamp",
@@ -221,22 +225,37 @@ impl Kind {
         }
     }
 
-    fn into_type(self) -> DataType {
-        match self {
+    fn into_type(self, path: &str) -> Result<DataType, String> {
+        Ok(match self {
             Kind::Unknown | Kind::Text => DataType::Utf8,
             Kind::Boolean => DataType::Boolean,
-            Kind::Integer { large: true, .. } => DataType::UInt64,
-            Kind::Integer { .. } => DataType::Int64,
+            Kind::Integer(Whole { huge: true, .. }) => return Err(rounded(path, "beyond 64 bits")),
+            Kind::Integer(Whole { large: true, negative: true, .. }) => {
+                return Err(rounded(path, "both below zero and beyond int64"));
+            }
+            Kind::Integer(Whole { large: true, .. }) => DataType::UInt64,
+            Kind::Integer(_) => DataType::Int64,
             Kind::Float => DataType::Float64,
             Kind::Bytes => DataType::Binary,
             Kind::Time => DataType::Timestamp(TimeUnit::Nanosecond, Some("UTC".into())),
             Kind::Extension => DataType::Struct(msgpack::extension_fields()),
-            Kind::List(of) => DataType::List(Arc::new(Field::new("item", of.into_type(), true))),
+            Kind::List(of) => {
+                let of = of.into_type(&format!("{path}[]"))?;
+                DataType::List(Arc::new(Field::new("item", of, true)))
+            }
             // An object without a key has no fields to be a struct of, and may be one of any keys.
             Kind::Object(of) if of.fields.is_empty() => map_of_text(),
-            Kind::Object(of) => DataType::Struct(of.into_fields()),
-        }
+            Kind::Object(of) => DataType::Struct(of.into_fields(path)?),
+        })
     }
+}
+
+#[cold]
+fn rounded(path: &str, what: &str) -> String {
+    format!(
+        "{path} has whole numbers {what}: no integer type holds them all, and float64 would round them: declare the \
+         columns, this one as decimal(38, 0)"
+    )
 }
 
 fn map_of_text() -> DataType {
@@ -272,7 +291,42 @@ mod tests {
             r#"{"i":-2,"u":18446744073709551615,"f":2.5,"l":[null,2.5],"o":{"y":"a"},"later":[]}"#,
             "not json", "[1]",
         ]).unwrap(), @r#"2 of 4: i: Int64, u: UInt64, f: Float64, n: Utf8, s: Utf8, b: Boolean, l: List(Float64), o: Struct("x": Int64, "y": Utf8), later: List(Utf8)"#);
-        insta::assert_snapshot!(json(&[r#"{"a":-1}"#, r#"{"a":18446744073709551615}"#]).unwrap(), @"2 of 2: a: Float64");
+    }
+
+    #[test]
+    fn whole_numbers_that_would_be_rounded_are_refused() {
+        insta::assert_snapshot!(json(&[r#"{"a":-1}"#, r#"{"a":18446744073709551615}"#]).unwrap_err(), @"a has whole numbers both below zero and beyond int64: no integer type holds them all, and float64 would round them: declare the columns, this one as decimal(38, 0)");
+        insta::assert_snapshot!(json(&[r#"{"o":{"id":1}}"#, r#"{"o":{"id":18446744073709551616}}"#]).unwrap_err(), @"o.id has whole numbers beyond 64 bits: no integer type holds them all, and float64 would round them: declare the columns, this one as decimal(38, 0)");
+        insta::assert_snapshot!(json(&[r#"{"l":[1,-9223372036854775809]}"#]).unwrap_err(), @"l[] has whole numbers beyond 64 bits: no integer type holds them all, and float64 would round them: declare the columns, this one as decimal(38, 0)");
+        let both = b"\x82\xa1n\xff\xa1l\x92\xff\xcf\xff\xff\xff\xff\xff\xff\xff\xff";
+        insta::assert_snapshot!(inferred(Codec::MessagePack, &[both]).unwrap_err(), @"l[] has whole numbers both below zero and beyond int64: no integer type holds them all, and float64 would round them: declare the columns, this one as decimal(38, 0)");
+        // Where there are fractions, numbers are rounded anyhow, whichever came first.
+        for (a, b) in [("2.5", "-9223372036854775809"), ("18446744073709551616", "1e3")] {
+            let records = [format!("{{\"a\":{a},\"b\":-1}}"), format!("{{\"a\":{b},\"b\":-0}}")];
+            assert_eq!(json(&[&records[0], &records[1]]).unwrap(), "2 of 2: a: Float64, b: Int64");
+        }
+        let largest = [r#"{"i":-9223372036854775808,"u":18446744073709551615,"f":1e30}"#];
+        insta::assert_snapshot!(json(&largest).unwrap(), @"1 of 1: i: Int64, u: UInt64, f: Float64");
+    }
+
+    #[test]
+    fn of_a_repeated_key_the_last_counts() {
+        insta::assert_snapshot!(json(&[r#"{"a":"x","b":1,"a":1}"#, r#"{"a":{"c":1,"c":[]}, "a" : 2 }"#]).unwrap(), @"2 of 2: a: Int64, b: Int64");
+        for wrong in [
+            r#"{"a":1,}"#,
+            r#"{"a" 1}"#,
+            r#"{a:1}"#,
+            r#"{"a":[1,]}"#,
+            r#"{"a":01}"#,
+            r#"{"a":1} 2"#,
+            r#"{"a":"#,
+            r#"{"a":"\x"}"#,
+            r#"{"a":1e400}"#,
+        ] {
+            assert!(json(&[r#"{"b":1}"#, wrong]).unwrap().starts_with("1 of 2: b: "), "{wrong}");
+        }
+        let deep = format!("{{\"a\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(json(&[r#"{"b":1}"#, &deep]).unwrap().starts_with("1 of 2"));
     }
 
     #[test]

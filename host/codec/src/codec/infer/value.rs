@@ -1,10 +1,14 @@
 //! One record of a sample as a tree: what JSON and MessagePack have in common. Only for inference, where records
 //! are few; what is read for good goes straight into columns.
 
+use std::collections::HashMap;
+
 use rmp::Marker;
 use rmp::decode::read_marker;
 
-/// Values within each other.
+use crate::codec::json::{self, Cursor, Number};
+
+/// Values of MessagePack within each other.
 const MAX_DEPTH: usize = 64;
 /// MessagePack's extension type of timestamps.
 const TIMESTAMP: i8 = -1;
@@ -14,10 +18,7 @@ const TIMESTAMP: i8 = -1;
 pub(super) enum Value {
     Null,
     Boolean,
-    Integer {
-        large: bool,
-        negative: bool,
-    },
+    Integer(Whole),
     Float,
     Text,
     Bytes,
@@ -28,25 +29,92 @@ pub(super) enum Value {
     Object(Vec<(String, Value)>),
 }
 
-/// JSON text as a value.
-pub(super) fn from_json(text: &[u8]) -> Option<Value> {
-    serde_json::from_slice(text).ok().map(of_json)
+/// Which integers there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Whole {
+    /// One is below zero.
+    pub(super) negative: bool,
+    /// One is beyond int64, but not beyond uint64.
+    pub(super) large: bool,
+    /// One is beyond both.
+    pub(super) huge: bool,
 }
 
-fn of_json(json: serde_json::Value) -> Value {
-    use serde_json::Value as Json;
-    match json {
-        Json::Null => Value::Null,
-        Json::Bool(_) => Value::Boolean,
-        Json::Number(number) if number.is_f64() => Value::Float,
-        Json::Number(number) => Value::Integer {
-            large: !number.is_i64(),
-            negative: number.as_i64().is_some_and(|number| number < 0),
-        },
-        Json::String(_) => Value::Text,
-        Json::Array(items) => Value::List(items.into_iter().map(of_json).collect()),
-        Json::Object(object) => Value::Object(object.into_iter().map(|(k, v)| (k, of_json(v))).collect()),
+/// JSON text as a value, as the codec reads it; nothing may follow it.
+pub(super) fn from_json(text: &[u8]) -> Option<Value> {
+    let mut cursor = Cursor { text, at: 0, scratch: &mut Vec::new() };
+    let value = of_json(&mut cursor, 0)?;
+    cursor.end().ok()?;
+    Some(value)
+}
+
+fn of_json(cursor: &mut Cursor<'_>, depth: u32) -> Option<Value> {
+    if depth + 1 >= json::MAX_DEPTH {
+        return None;
     }
+    Some(match cursor.next_token() {
+        b'n' => cursor.literal("null").map(|()| Value::Null).ok()?,
+        b't' => cursor.literal("true").map(|()| Value::Boolean).ok()?,
+        b'f' => cursor.literal("false").map(|()| Value::Boolean).ok()?,
+        b'"' => text(cursor).map(|_| Value::Text)?,
+        b'[' => {
+            let mut items = Vec::new();
+            let mut more = opened(cursor, b']');
+            while more {
+                items.push(of_json(cursor, depth + 1)?);
+                more = cursor.another(b']').ok()?;
+            }
+            Value::List(items)
+        }
+        b'{' => {
+            let (mut fields, mut by_name) = (Vec::new(), HashMap::new());
+            let mut more = opened(cursor, b'}');
+            while more {
+                let name = (cursor.next_token() == b'"').then(|| text(cursor))??;
+                cursor.expect(b':', "':'").ok()?;
+                let value = of_json(cursor, depth + 1)?;
+                // Of a repeated key the last counts.
+                let at = *by_name.entry(name.clone()).or_insert(fields.len());
+                match fields.get_mut(at) {
+                    Some(field) => *field = (name, value),
+                    None => fields.push((name, value)),
+                }
+                more = cursor.another(b'}').ok()?;
+            }
+            Value::Object(fields)
+        }
+        _ => number(cursor.number().ok()?)?,
+    })
+}
+
+/// Skips an opening bracket; whether something follows, as `end` does not.
+fn opened(cursor: &mut Cursor<'_>, end: u8) -> bool {
+    cursor.at += 1;
+    let empty = cursor.next_token() == end;
+    cursor.at += usize::from(empty);
+    !empty
+}
+
+fn text(cursor: &mut Cursor<'_>) -> Option<String> {
+    let mut text = Vec::new();
+    cursor.string(&mut text).ok()?;
+    String::from_utf8(text).ok()
+}
+
+/// A number by how it is written: `1e30` may be rounded, a one with thirty zeros may be an id. None where no float holds
+/// it.
+fn number(number: Number<'_>) -> Option<Value> {
+    number.float64()?;
+    if number.text.iter().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
+        return Some(Value::Float);
+    }
+    let text = std::str::from_utf8(number.text).ok()?;
+    let (signed, unsigned) = (text.parse::<i64>().ok(), text.parse::<u64>().ok());
+    Some(Value::Integer(Whole {
+        negative: signed.is_some_and(|number| number < 0),
+        large: signed.is_none() && unsigned.is_some(),
+        huge: signed.is_none() && unsigned.is_none(),
+    }))
 }
 
 /// A MessagePack value; nothing may follow it.
@@ -60,7 +128,7 @@ fn read(rest: &mut &[u8], depth: usize) -> Option<Value> {
     if depth > MAX_DEPTH {
         return None;
     }
-    let signed = |number: i64| Value::Integer { large: false, negative: number < 0 };
+    let signed = |number: i64| Value::Integer(Whole { negative: number < 0, ..Whole::default() });
     Some(match read_marker(rest).ok()? {
         Marker::Null => Value::Null,
         Marker::True | Marker::False => Value::Boolean,
@@ -71,7 +139,7 @@ fn read(rest: &mut &[u8], depth: usize) -> Option<Value> {
         Marker::U32 => take(rest, 4).map(|_| signed(0))?,
         Marker::U64 => {
             let number = u64::from_be_bytes(take(rest, 8)?.try_into().ok()?);
-            Value::Integer { large: i64::try_from(number).is_err(), negative: false }
+            Value::Integer(Whole { large: i64::try_from(number).is_err(), ..Whole::default() })
         }
         Marker::I8 => signed(i64::from(take(rest, 1)?[0] as i8)),
         Marker::I16 => signed(i64::from(i16::from_be_bytes(take(rest, 2)?.try_into().ok()?))),

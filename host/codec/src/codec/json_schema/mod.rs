@@ -9,6 +9,8 @@ mod cost;
 mod decode;
 mod derive;
 mod document;
+#[cfg(test)]
+mod drafts_tests;
 mod encode;
 #[cfg(test)]
 mod hostile_tests;

@@ -159,7 +159,8 @@ fn every_form_of_every_value_is_read_and_one_of_them_written() {
             check(&case, column);
         }
     }
-    println!("{values} values in {forms} forms, {columns_tried} columns");
+    let found = (values, forms, columns_tried);
+    assert!(crate::codec::cases::folder("codec-msgpack").is_none() || found == (85, 233, 220), "{found:?}");
 }
 
 fn check(case: &Case, column: ArrayRef) {

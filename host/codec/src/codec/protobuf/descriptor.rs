@@ -18,7 +18,8 @@ pub(super) struct Descriptor {
 impl Descriptor {
     /// Compiles a schema and finds its message ([`RegisteredSchema::message`], or the first of the file). The text
     /// is a `.proto` file, or a serialized `FileDescriptorProto` or `FileDescriptorSet` in base64, whose last file
-    /// is then the schema's own. Imports are its references, by path, and `google/protobuf/*.proto`.
+    /// is then the schema's own. Imports are its references, by path, `google/protobuf/*.proto` and those that are
+    /// [`known`](super::known).
     pub(super) fn new(schema: &RegisteredSchema) -> Result<Descriptor, String> {
         let file = compile(schema)?;
         let message = match &schema.message {

@@ -35,6 +35,9 @@ mod hostile_tests;
 mod json_text;
 mod json_wire;
 mod kind;
+mod known;
+#[cfg(test)]
+mod known_imports_tests;
 #[cfg(test)]
 mod known_tests;
 mod lean;

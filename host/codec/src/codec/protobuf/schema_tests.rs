@@ -18,7 +18,7 @@ use crate::codec::trip::records;
 use crate::codec::wire::{self, Part, SchemaId};
 use crate::codec::{RegisteredSchema, SchemaKind};
 
-fn list(fields: &Fields) -> String {
+pub(super) fn list(fields: &Fields) -> String {
     let lines = fields.iter().map(|field| {
         let null = if field.is_nullable() { "?" } else { "" };
         let json = if field.metadata().is_empty() { "" } else { " (JSON)" };

@@ -1,6 +1,7 @@
 //! The files that a schema is made of, text or serialized descriptors, the schema's own and those it refers to: found,
 //! put in the order in which they import each other, and compiled. Knows nothing of messages.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -11,6 +12,7 @@ use prost_reflect::prost_types::{FileDescriptorProto, FileDescriptorSet};
 use prost_reflect::{DescriptorPool, FileDescriptor};
 use protox::file::{File, FileResolver, GoogleFileResolver};
 
+use super::known;
 use super::lean::Budget;
 use super::text::{MAX_NAME, tidy};
 use crate::codec::problem::shortened;
@@ -41,6 +43,8 @@ enum Source {
 #[derive(Default)]
 struct Sources {
     files: HashMap<String, Source>,
+    /// How many there were, those included that are taken out.
+    count: usize,
     /// Bytes of all files as they are given.
     bytes: usize,
     budget: Budget,
@@ -129,8 +133,11 @@ impl Sources {
                 path.len()
             ));
         }
-        self.files.entry(path).or_insert(source);
-        if self.files.len() > MAX_FILES {
+        if let Entry::Vacant(place) = self.files.entry(path) {
+            place.insert(source);
+            self.count += 1;
+        }
+        if self.count > MAX_FILES {
             return Err(format!("the schema refers to more than {MAX_FILES} files"));
         }
         Ok(())
@@ -138,6 +145,12 @@ impl Sources {
 
     /// Takes a file, parsed, and lean; none where there is no such file.
     fn open(&mut self, path: &str) -> Result<Option<FileDescriptorProto>, String> {
+        // Such a file counts as if it had been given, from here on.
+        if !self.files.contains_key(path)
+            && let Some(text) = known::text(path)
+        {
+            self.add_file(path, text)?;
+        }
         let own = self.files.remove(path).filter(|_| path != OPTIONS);
         let mut file = match own {
             Some(Source::Text(text)) => {

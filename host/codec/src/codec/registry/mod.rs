@@ -34,6 +34,9 @@ use cache::{Answer, Cache, Key};
 use http::Http;
 use resolve::Resolving;
 
+/// Bytes of the texts of all schemas that are kept.
+const CACHE_BYTES: usize = 256 << 20;
+
 /// A registry.
 pub struct Registry {
     http: Http,
@@ -60,7 +63,7 @@ pub struct SubjectVersion {
 impl Registry {
     /// A client, or what is wrong with the settings. Asks nothing yet.
     pub fn new(settings: &Settings) -> Result<Registry, String> {
-        let cache = Mutex::new(Cache::new(settings.cache));
+        let cache = Mutex::new(Cache::new(settings.cache, CACHE_BYTES));
         Ok(Registry { http: Http::new(settings)?, cache, flights: Mutex::default() })
     }
 

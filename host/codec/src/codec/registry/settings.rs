@@ -13,7 +13,7 @@ pub struct Settings {
     pub tls: Tls,
     /// How long one request to one of the URLs may take, in milliseconds.
     pub timeout_ms: u64,
-    /// How many schemas are kept.
+    /// How many schemas are kept, at most.
     pub cache: usize,
 }
 
