@@ -42,7 +42,8 @@ impl Encoder {
             }
             Codec::Avro => {
                 let writer = settings.writer.as_deref();
-                Encoding::Avro(avro::AvroEncoder::new(columns, schema, writer)?)
+                let framed = settings.schema_id.is_some();
+                Encoding::Avro(avro::AvroEncoder::new(columns, schema, writer, framed)?)
             }
             Codec::Protobuf => {
                 let (writer, framed) = (settings.writer.as_deref(), settings.schema_id.is_some());

@@ -119,7 +119,7 @@ proptest! {
         let Ok(mut reader) = AvroReader::new(&schema, &columns) else { return Ok(()) };
         let rows = rows(&mut reader, &schema, &values);
         let mut encoded = Encoded::default();
-        AvroEncoder::new(None, &columns, Some(&schema)).unwrap().encode(&rows, &mut encoded);
+        AvroEncoder::new(None, &columns, Some(&schema), false).unwrap().encode(&rows, &mut encoded);
         prop_assert_eq!(&encoded.errors, &vec![], "{}", schema.text);
         let written: Vec<&[u8]> = (0..rows.num_rows()).map(|row| encoded.row(row)).collect();
         let decoded = Rows::new(columns, reader).unwrap().decode(&records(&written));

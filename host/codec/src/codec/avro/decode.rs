@@ -12,6 +12,7 @@ use super::plan::Compiled;
 use super::resolve::compile;
 use super::skip::Frame;
 use super::types::Types;
+use super::write::write_long;
 use crate::codec::column::{Struct, size_of_null};
 use crate::codec::framed::ReadWritten;
 use crate::codec::problem::Outcome;
@@ -31,6 +32,8 @@ pub struct AvroReader {
     current: Arc<Compiled>,
     /// The id of the current writer; `None` for the schema that the reader was made with.
     id: Option<u64>,
+    /// A value that stands without its length, with it.
+    with_length: Vec<u8>,
     writers: Writers<Arc<Compiled>>,
     open: Vec<Frame>,
     /// Bytes that a row takes in the columns whatever it is.
@@ -63,6 +66,7 @@ impl AvroReader {
             reader,
             current: Arc::new(current),
             id: None,
+            with_length: Vec::new(),
             writers: Writers::new(WRITERS_MAX, WRITERS_BYTES),
             open: Vec::new(),
             width: size_of_null(&DataType::Struct(columns.fields().clone())),
@@ -109,6 +113,15 @@ impl ReadWritten for AvroReader {
 
 impl ReadRecord for AvroReader {
     fn read(&mut self, value: &[u8], columns: &mut Struct) -> Outcome<()> {
+        if self.id.is_some() && self.current.types.is_bytes() {
+            let mut bytes = std::mem::take(&mut self.with_length);
+            bytes.clear();
+            write_long(value.len() as i64, &mut bytes);
+            bytes.extend_from_slice(value);
+            let outcome = self.row(&bytes, columns, |cursor| cursor.end());
+            self.with_length = bytes;
+            return outcome;
+        }
         self.row(value, columns, |cursor| cursor.end())
     }
 }

@@ -24,15 +24,19 @@ pub struct AvroEncoder {
     columns: Fields,
     target: Target,
     text: String,
+    /// Values stand without their length.
+    without_length: bool,
 }
 
 impl AvroEncoder {
     /// An encoder of these columns (`None`: all) of rows of `schema`, by the writer's schema or by one derived
-    /// from the columns; or every column and field that do not fit each other.
+    /// from the columns; or every column and field that do not fit each other. Where values are `framed` a registry names
+    /// their schema.
     pub fn new(
         columns: Option<&[String]>,
         schema: &SchemaRef,
         writer: Option<&RegisteredSchema>,
+        framed: bool,
     ) -> Result<AvroEncoder, String> {
         let indices = indices_of(columns, schema)?;
         let columns: Fields = indices.iter().map(|&index| FieldRef::clone(&schema.fields()[index])).collect();
@@ -44,8 +48,10 @@ impl AvroEncoder {
             }
         };
         let Some(writer) = writer.or(derived.as_ref()) else { return Err("no schema".to_owned()) };
-        let target = target_of(&parse(writer)?, &columns)?;
-        Ok(AvroEncoder { indices, columns, target, text: writer.text.clone() })
+        let types = parse(writer)?;
+        let target = target_of(&types, &columns)?;
+        let without_length = framed && types.is_bytes();
+        Ok(AvroEncoder { indices, columns, target, text: writer.text.clone(), without_length })
     }
 
     /// The schema that values are written with, as JSON.
@@ -65,7 +71,13 @@ impl AvroEncoder {
             Ok(values) => {
                 for row in 0..rows.num_rows() {
                     let begin = out.begin_row();
+                    let at = out.bytes.len();
                     let outcome = values.write(row, &mut out.bytes);
+                    if self.without_length {
+                        // A number goes on while a byte has its first bit.
+                        let length = out.bytes[at..].iter().position(|byte| byte & 0x80 == 0);
+                        out.bytes.drain(at..at + length.map_or(0, |last| last + 1));
+                    }
                     out.end_row(row, begin, outcome);
                 }
             }

@@ -284,7 +284,7 @@ fn a_null_never_goes_into_a_column_that_cannot_be_null() {
 fn a_decimal_is_not_written_into_gigabytes() {
     let fixed = json!({ "type": "fixed", "name": "F", "size": 1_u64 << 40, "logicalType": "decimal", "precision": 10, "scale": 2 });
     let columns: SchemaRef = Arc::new(Schema::new(vec![Field::new("v", DataType::Decimal128(10, 2), false)]));
-    let said = AvroEncoder::new(None, &columns, Some(&one(fixed))).err().unwrap();
+    let said = AvroEncoder::new(None, &columns, Some(&one(fixed)), false).err().unwrap();
     assert_eq!(said, "v: fixed F of 1099511627776 bytes: a decimal is written in up to 65536");
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Int64Array, RecordBatch, StringArray};
+use arrow::array::{BinaryArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::*;
 use serde_json::{Value, json};
 
@@ -110,7 +110,7 @@ fn a_union_is_one_value_where_it_is_one_type() {
 #[test]
 fn writers_are_resolved_and_those_that_do_not_fit_are_refused() {
     insta::assert_snapshot!(told(&resolve(&json!("int"), &json!("double"), &[bytes().long(5)])), @r#"{"value":5.0}"#);
-    insta::assert_snapshot!(told(&resolve(&json!("bytes"), &json!("string"), &[bytes().text("a")])), @r#"{"value":"a"}"#);
+    insta::assert_snapshot!(told(&resolve(&json!("bytes"), &json!("string"), &[Bytes(b"a".to_vec())])), @r#"{"value":"a"}"#);
     let value = json!({ "type": "record", "name": "R", "fields": [{ "name": "value", "type": "string" }] });
     let refused = |writer: &Value, reader: &Value| {
         let reader = avro(reader.clone());
@@ -168,12 +168,12 @@ fn a_value_is_written_by_the_only_column() {
     let string = avro(json!("string"));
     let mut encoded = Encoded::default();
     let user = ["user".to_owned()];
-    AvroEncoder::new(Some(&user), &rows.schema(), Some(&string)).unwrap().encode(&rows, &mut encoded);
+    AvroEncoder::new(Some(&user), &rows.schema(), Some(&string), false).unwrap().encode(&rows, &mut encoded);
     assert_eq!((encoded.row(0), encoded.row(1)), (&b"\x02a"[..], &b""[..]));
     insta::assert_snapshot!(errors(&encoded.errors), @"1 type-mismatch: user: null, and the field of the schema cannot be null");
     insta::assert_snapshot!([
-        AvroEncoder::new(None, &rows.schema(), Some(&string)).err().unwrap(),
-        AvroEncoder::new(Some(&["id".to_owned()]), &rows.schema(), Some(&string)).err().unwrap(),
+        AvroEncoder::new(None, &rows.schema(), Some(&string), false).err().unwrap(),
+        AvroEncoder::new(Some(&["id".to_owned()]), &rows.schema(), Some(&string), false).err().unwrap(),
     ].join("\n"), @r"
     the schema is one value (string), and there are 2 columns: choose one
     id: int64 cannot be written as string
@@ -202,4 +202,31 @@ fn a_file_of_texts_is_read() {
         block.rows.column_by_name("value").unwrap().to_data(),
         arrow::array::Array::to_data(&expected)
     );
+}
+
+#[test]
+fn bytes_whose_schema_is_in_a_registry_stand_without_their_length() {
+    let (schema, only) = (avro(json!("bytes")), Field::new("value", DataType::Binary, false));
+    let columns: SchemaRef = Arc::new(Schema::new(vec![only]));
+    let mut reader = AvroReader::new(&schema, &columns).unwrap();
+    reader.use_writer(1, &schema).unwrap();
+    let values: [&[u8]; 4] = [b"ABCD", b"", b"\x02A", &[0xff; 300]];
+    let decoded = Rows::new(Arc::clone(&columns), reader).unwrap().decode(&records(&values));
+    let expected =
+        RecordBatch::try_new(columns, vec![Arc::new(BinaryArray::from_iter_values(values))]).unwrap();
+    assert_eq!((errors(&decoded.errors), &decoded.rows), (String::new(), &expected));
+    for (framed, length) in [(true, vec![]), (false, vec![8])] {
+        let mut encoded = Encoded::default();
+        AvroEncoder::new(None, &expected.schema(), Some(&schema), framed)
+            .unwrap()
+            .encode(&expected, &mut encoded);
+        assert_eq!(encoded.row(0), [&length[..], b"ABCD"].concat());
+        assert_eq!(encoded.row(3).len(), if framed { 300 } else { 302 });
+    }
+    // Those within another value have their length.
+    let optional = decode(json!(["null", "bytes"]), &[bytes().long(1).text("A"), bytes().long(0)]);
+    insta::assert_snapshot!(optional, @r#"
+    {"value":"QQ=="}
+    {"value":null}
+    "#);
 }

@@ -255,6 +255,12 @@ impl Types {
         only.is_some_and(|of| !matches!(of.kind, Kind::Record(_)) && of.logical != Some(Logical::Duration))
     }
 
+    /// Whether a value is bytes: where a registry names its schema it stands there without their length, as Confluent's
+    /// serializers write it and their deserializers read it.
+    pub(super) fn is_bytes(&self) -> bool {
+        matches!(self.kind(self.root), Kind::Bytes)
+    }
+
     pub(super) fn get(&self, id: Id) -> &Type {
         &self.all[id]
     }

@@ -21,13 +21,13 @@ fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
 
 fn encode(rows: &RecordBatch, writer: &RegisteredSchema) -> Encoded {
     let mut out = Encoded::default();
-    AvroEncoder::new(None, &rows.schema(), Some(writer)).unwrap().encode(rows, &mut out);
+    AvroEncoder::new(None, &rows.schema(), Some(writer), false).unwrap().encode(rows, &mut out);
     out
 }
 
 /// Why these columns cannot be written so.
 fn refused(rows: &RecordBatch, writer: &RegisteredSchema) -> String {
-    AvroEncoder::new(None, &rows.schema(), Some(writer)).err().unwrap()
+    AvroEncoder::new(None, &rows.schema(), Some(writer), false).err().unwrap()
 }
 
 fn texts(values: &[Option<&str>]) -> ArrayRef {
@@ -110,7 +110,7 @@ fn everything_that_does_not_fit_is_named() {
     ");
     let none = ["nope".to_owned(), "id".to_owned()];
     let twice = ["id".to_owned(), "id".to_owned()];
-    let names = |names| AvroEncoder::new(Some(names), &rows.schema(), None).err().unwrap();
+    let names = |names| AvroEncoder::new(Some(names), &rows.schema(), None, false).err().unwrap();
     insta::assert_snapshot!([names(&none), names(&twice)].join("\n"), @r"
     nope: no such column; there are id, user, list, extra
     id: two columns have this name
@@ -258,7 +258,7 @@ fn a_duration_is_an_object() {
 fn a_sink_takes_some_columns_and_says_its_schema() {
     let rows = batch(vec![("id", longs(&[1])), ("user", texts(&[None])), ("not a name", longs(&[1]))]);
     let columns = Some(vec!["user".to_owned(), "id".to_owned()]);
-    let mut encoder = AvroEncoder::new(columns.as_deref(), &rows.schema(), None).unwrap();
+    let mut encoder = AvroEncoder::new(columns.as_deref(), &rows.schema(), None, false).unwrap();
     insta::assert_snapshot!(encoder.schema(), @r#"{"type":"record","name":"Row","fields":[{"name":"user","type":["null","string"],"default":null},{"name":"id","type":["null","long"],"default":null}]}"#);
     let mut out = Encoded::default();
     encoder.encode(&rows, &mut out);
