@@ -139,20 +139,20 @@ impl Read<'_> {
             self.errors.push(problem.of_record(record as u32));
         }
         let at_once = (CELLS / layout.cells.fields().len().max(1)).max(1);
-        good.chunks(at_once).for_each(|some| self.some(layout, some));
+        good.chunks(at_once).for_each(|some| self.together(layout, some));
     }
 
     /// Reads these records together, or each half of them.
-    fn some(&mut self, layout: &Layout, records: &[usize]) {
-        match (read(layout, self.raw, records), records) {
-            (Ok(rows), _) => match fit(&rows, self.schema) {
+    fn together(&mut self, layout: &Layout, records: &[usize]) {
+        match read(layout, self.raw, records) {
+            Ok(rows) => match fit(&rows, self.schema) {
                 Ok(rows) => {
                     self.batches.push(rows);
                     self.records.extend(records.iter().map(|record| *record as u32));
                 }
                 Err(problem) => self.refuse(layout, records, &problem),
             },
-            (Err(error), _) => self.refuse(layout, records, &problem_of(&error, layout)),
+            Err(error) => self.refuse(layout, records, &problem_of(&error, layout)),
         }
     }
 
@@ -161,8 +161,8 @@ impl Read<'_> {
             [record] => self.errors.push(problem.of_record(*record as u32)),
             several => {
                 let (one, other) = several.split_at(several.len() / 2);
-                self.some(layout, one);
-                self.some(layout, other);
+                self.together(layout, one);
+                self.together(layout, other);
             }
         }
     }
