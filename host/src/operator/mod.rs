@@ -96,6 +96,11 @@ pub trait Operator: Send {
         Ok(())
     }
 
+    /// Whether rows of earlier batches may still come out: until the next barrier, or with any batch.
+    fn keeps_rows(&self) -> bool {
+        false
+    }
+
     /// The component that answered last, if it is one that runs here.
     fn component(&self) -> Option<ComponentName<'_>> {
         None

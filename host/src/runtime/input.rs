@@ -179,7 +179,8 @@ impl SourceInput {
                     let rest = Arc::new(records.rest(decoded.taken));
                     walker.retries.put(Instant::now(), Waiting { held: Held::Records(rest), tries });
                 }
-                self.send_decoded(walker, &records, decoded, tries).map(|()| None)
+                walker.aged(tries.since, |walker| self.send_decoded(walker, &records, decoded, tries))?;
+                Ok(None)
             }
             Err(unavailable) => {
                 walker.retries.put(Instant::now(), Waiting { held: Held::Records(records), tries });
@@ -300,8 +301,7 @@ impl ChannelInput {
         let message = ready.recv(&self.receivers[input]).map_err(|_| TaskError::Cancelled)?;
         match message {
             Message::Data { batch, since } => {
-                walker.came_after(since);
-                walker.run(0, batch)?;
+                walker.aged(since, |walker| walker.run(0, batch))?;
                 Ok(Turn::Worked)
             }
             Message::Watermark(ms) => {

@@ -240,8 +240,8 @@ fn what_comes_of_a_row_that_waited_is_as_old_as_the_row() {
     bench.walker.undecodable(&records(&orders(1..2)), vec![error], first).unwrap();
     assert_eq!((bench.walker.barrier(2).unwrap(), bench.walker.barrier(3).unwrap()), (Some(1), Some(1)));
     // Now it decodes, and the step refuses its row for the moment; later the sink does.
-    assert!(bench.walker.try_again(Instant::now() + LONG).unwrap().is_some());
-    bench.walker.source(orders(1..2)).unwrap();
+    let (_, tries) = bench.walker.try_again(Instant::now() + LONG).unwrap().unwrap();
+    bench.walker.aged(tries.since, |walker| walker.source(orders(1..2))).unwrap();
     assert_eq!(bench.walker.barrier(4).unwrap(), Some(1));
     bench.walker.run(0, orders(7..8)).unwrap();
     bench.picky.refuses.lock().unwrap().clear();
@@ -254,6 +254,20 @@ fn what_comes_of_a_row_that_waited_is_as_old_as_the_row() {
     assert_eq!((bench.taken(), bench.walker.barrier(6).unwrap()), (vec![1], None));
     bench.walker.run(0, orders(8..9)).unwrap();
     assert_eq!(bench.walker.barrier(7).unwrap(), Some(6), "what comes later is as old as it is");
+}
+
+#[test]
+fn rows_that_fail_beside_an_old_one_are_as_old_as_they_are_and_commits_follow() {
+    let mut bench = Bench::new(retry(Fate::DeadLetter));
+    // In each interval one row is through at its second attempt and the next one fails.
+    for id in 0..10 {
+        bench.picky.refuses.lock().unwrap().clear();
+        bench.walker.try_again(Instant::now() + LONG).unwrap();
+        bench.refuse(id, true);
+        bench.walker.run(0, orders(id..id + 1)).unwrap();
+        let barrier = id as u64 + 1;
+        assert_eq!(bench.walker.barrier(barrier).unwrap(), Some(barrier - 1));
+    }
 }
 
 #[test]

@@ -92,9 +92,11 @@ pub(super) struct Walker {
     pub(super) replays: Arc<UnderReplay>,
     /// The last barrier that was passed on; 0 before the first.
     passed: u64,
-    /// The last barrier before the oldest of what was worked on since then was read: rows that waited are older than
-    /// the others, and so is what came of them, should it wait too.
+    /// The last barrier before what is worked on was read: rows that waited are older than the others, and so is what
+    /// comes of them, should it wait too.
     since: u64,
+    /// For each node, the same of the oldest rows that its operator may keep until the next barrier.
+    kept_since: Vec<u64>,
     halt: Arc<Halt>,
     record_errors: Vec<RecordError>,
     /// Told when a sink is not there, and with `None` when it is there again.
@@ -116,6 +118,7 @@ impl Walker {
     ) -> Self {
         Walker {
             outputs: nodes.iter().map(|_| Output::default()).collect(),
+            kept_since: vec![u64::MAX; nodes.len()],
             nodes,
             dead_letters,
             retries: Retries::default(),
@@ -143,9 +146,10 @@ impl Walker {
     pub fn try_again(&mut self, now: Instant) -> Result<Option<(Arc<RawRecords>, Tries)>, TaskError> {
         while let Some(due) = self.retries.take_due(now) {
             self.check_cancelled()?;
-            self.came_after(due.tries.since);
             match due.held {
-                Held::Rows { node, batch } => self.process(node, batch, due.tries)?,
+                Held::Rows { node, batch } => {
+                    self.aged(due.tries.since, |walker| walker.process(node, batch, due.tries))?;
+                }
                 Held::Records(records) => return Ok(Some((records, due.tries))),
             }
         }
@@ -157,9 +161,17 @@ impl Walker {
         Tries { again: 0, since: self.since }
     }
 
-    /// What comes now was read after this barrier, and may have been before the next.
-    pub fn came_after(&mut self, barrier: u64) {
-        self.since = self.since.min(barrier);
+    /// Works on what was read after the barrier `since`, and maybe before the next.
+    pub fn aged<T>(
+        &mut self,
+        since: u64,
+        work: impl FnOnce(&mut Walker) -> Result<T, TaskError>,
+    ) -> Result<T, TaskError> {
+        let others = self.since;
+        self.since = others.min(since);
+        let done = work(self);
+        self.since = others;
+        done
     }
 
     fn process(&mut self, node: usize, batch: Batch, tries: Tries) -> Result<(), TaskError> {
@@ -177,9 +189,11 @@ impl Walker {
             }
             Role::Operator(_) => {
                 let mut out = std::mem::take(&mut self.outputs[node]);
+                let since = self.kept_since(node);
+                self.kept_since[node] = self.kept_since[node].min(self.since);
                 let result = self
                     .operate(node, &batch, &mut out)
-                    .and_then(|()| self.settle(node, Some((&batch, tries)), &mut out));
+                    .and_then(|()| self.settle(node, since, Some((&batch, tries)), &mut out));
                 out.clear();
                 self.outputs[node] = out;
                 result
@@ -262,10 +276,20 @@ impl Walker {
         Ok(())
     }
 
-    /// Sends on what an operator answered.
+    /// The last barrier before the oldest rows that an operator keeps were read: what comes of them comes with what comes
+    /// of others.
+    fn kept_since(&self, node: usize) -> u64 {
+        match &self.nodes[node].role {
+            Role::Operator(operator) if operator.keeps_rows() => self.kept_since[node],
+            _ => u64::MAX,
+        }
+    }
+
+    /// Sends on what an operator answered, of rows that it kept `since` a barrier too.
     fn settle(
         &mut self,
         node: usize,
+        since: u64,
         input: Option<(&Batch, Tries)>,
         out: &mut Output,
     ) -> Result<(), TaskError> {
@@ -275,11 +299,13 @@ impl Walker {
             let errors = std::mem::take(&mut out.errors);
             self.refused(node, input, errors, tries)?;
         }
-        for (port, batch) in out.batches.drain(..) {
-            self.nodes[node].metrics.gave(batch.len());
-            self.dispatch(node, port, batch)?;
-        }
-        Ok(())
+        self.aged(since, |walker| {
+            for (port, batch) in out.batches.drain(..) {
+                walker.nodes[node].metrics.gave(batch.len());
+                walker.dispatch(node, port, batch)?;
+            }
+            Ok(())
+        })
     }
 
     fn dispatch(&mut self, node: usize, port: usize, batch: Batch) -> Result<(), TaskError> {
@@ -384,6 +410,7 @@ impl Walker {
         self.dead_letters.barrier(id)?;
         self.tell_channels(Message::Barrier(crate::batch::Barrier { id }))?;
         (self.passed, self.since) = (id, id);
+        self.kept_since.fill(u64::MAX);
         Ok(self.retries.since())
     }
 
@@ -448,6 +475,7 @@ impl Walker {
         call: impl Fn(&mut dyn Operator, &mut Output) -> Result<(), OperatorError>,
     ) -> Result<(), TaskError> {
         for node in 0..self.nodes.len() {
+            let since = self.kept_since(node);
             let Role::Operator(operator) = &mut self.nodes[node].role else { continue };
             let mut out = std::mem::take(&mut self.outputs[node]);
             let result = call(operator.as_mut(), &mut out)
@@ -455,7 +483,7 @@ impl Walker {
                     OperatorError::Recalled => self.recalled(),
                     e => TaskError::Failed(format!("step `{}`: {e}", self.nodes[node].name)),
                 })
-                .and_then(|()| self.settle(node, None, &mut out));
+                .and_then(|()| self.settle(node, since, None, &mut out));
             out.clear();
             self.outputs[node] = out;
             result?;

@@ -1,21 +1,22 @@
 //! Rows of CSV files. A record is one row, with the file's first line, which names the columns, in a header of the
 //! record: so each is whole without its file. Many are read at once by arrow-csv; where one of them is wrong they are
-//! read by halves until it is found. Knows nothing of files.
+//! read by halves until it is found. Decimals and times, which arrow-csv would cut to fit, are read as those that JSON has
+//! as text. Knows nothing of files.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch, RecordBatchOptions};
-use arrow::compute::concat_batches;
+use arrow::array::{Array, AsArray, RecordBatch, RecordBatchOptions, StringArray, UInt32Array};
+use arrow::compute::{concat_batches, take};
 use arrow::csv::ReaderBuilder;
 use arrow::csv::reader::Format;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
-use super::Decoded;
 use super::problem::{Outcome, Problem, code};
-use super::rows::{MAX_RECORD_BYTES, no_value, too_long};
+use super::rows::{MAX_RECORD_BYTES, Rows, no_value, too_long};
 use super::settings::Tombstone;
+use super::{Decoded, RecordError, json};
 use crate::batch::RawRecords;
 
 /// The header of a record that has its file's first line.
@@ -29,6 +30,7 @@ const NOT_ONE_ROW: &str = "expected one row, found none or several";
 /// Rows of CSV to columns.
 pub(crate) struct CsvDecoder {
     schema: SchemaRef,
+    exact: Option<Exact>,
     /// The first line that records came with last, and where in it the columns are.
     layout: Option<(Vec<u8>, Result<Layout, String>)>,
 }
@@ -46,8 +48,8 @@ impl Layout {
         let names = names(first_line)?;
         let nullable = |field: &Field| field.clone().with_nullable(true);
         let cell = |name: &String| match schema.field_with_name(name) {
-            Ok(column) => nullable(column),
-            Err(_) => Field::new(name, DataType::Utf8, true),
+            Ok(column) if !is_exact(column.data_type()) => nullable(column),
+            _ => Field::new(name, DataType::Utf8, true),
         };
         let cells = Arc::new(Schema::new(names.iter().map(cell).collect::<Vec<_>>()));
         let wanted = schema.fields().iter().map(|column| {
@@ -78,13 +80,21 @@ pub fn check_first_line(first_line: &[u8], schema: &Schema) -> Result<(), String
 }
 
 impl CsvDecoder {
-    pub(crate) fn new(schema: SchemaRef) -> CsvDecoder {
-        CsvDecoder { schema, layout: None }
+    /// A decoder into these columns, or which of them no cell holds.
+    pub(crate) fn new(schema: SchemaRef) -> Result<CsvDecoder, String> {
+        let exact = Exact::new(&schema)?;
+        Ok(CsvDecoder { schema, exact, layout: None })
     }
 
     pub(crate) fn decode(&mut self, raw: &RawRecords) -> Decoded {
-        let mut read =
-            Read { raw, schema: &self.schema, batches: Vec::new(), records: Vec::new(), errors: Vec::new() };
+        let mut read = Read {
+            raw,
+            schema: &self.schema,
+            exact: self.exact.as_mut(),
+            batches: Vec::new(),
+            records: Vec::new(),
+            errors: Vec::new(),
+        };
         let mut from = 0;
         while from < raw.len() {
             let first_line = first_line(raw, from);
@@ -117,9 +127,10 @@ fn first_line(raw: &RawRecords, record: usize) -> Option<&[u8]> {
 struct Read<'a> {
     raw: &'a RawRecords,
     schema: &'a SchemaRef,
+    exact: Option<&'a mut Exact>,
     batches: Vec<RecordBatch>,
     records: Vec<u32>,
-    errors: Vec<super::RecordError>,
+    errors: Vec<RecordError>,
 }
 
 impl Read<'_> {
@@ -146,10 +157,7 @@ impl Read<'_> {
     fn together(&mut self, layout: &Layout, records: &[usize]) {
         match read(layout, self.raw, records) {
             Ok(rows) => match fit(&rows, self.schema) {
-                Ok(rows) => {
-                    self.batches.push(rows);
-                    self.records.extend(records.iter().map(|record| *record as u32));
-                }
+                Ok(()) => self.keep(rows, records.iter().map(|record| *record as u32).collect()),
                 Err(problem) => self.refuse(layout, records, &problem),
             },
             Err(error) => self.refuse(layout, records, &problem_of(&error, layout)),
@@ -165,6 +173,29 @@ impl Read<'_> {
                 self.together(layout, other);
             }
         }
+    }
+
+    /// Rows of which nothing but decimals and times can be wrong.
+    fn keep(&mut self, rows: RecordBatch, mut records: Vec<u32>) {
+        let mut columns = rows.columns().to_vec();
+        if let Some(exact) = &mut self.exact {
+            let decoded = exact.decode(&rows);
+            let of = |error: RecordError| RecordError { index: records[error.index as usize], ..error };
+            self.errors.extend(decoded.errors.into_iter().map(of));
+            if let Some(kept) = decoded.records {
+                let rows = UInt32Array::from(kept.clone());
+                let kept_of = |column| take(column, &rows, None).expect("rows of this very column");
+                columns = columns.iter().map(|column| kept_of(column.as_ref())).collect();
+                records = kept.into_iter().map(|row| records[row as usize]).collect();
+            }
+            for (place, column) in exact.places.iter().zip(decoded.rows.columns()) {
+                columns[*place] = Arc::clone(column);
+            }
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(records.len()));
+        let rows = RecordBatch::try_new_with_options(Arc::clone(self.schema), columns, &options);
+        self.batches.push(rows.expect("columns of the schema, null only where they may be"));
+        self.records.extend(records);
     }
 
     fn done(mut self) -> Decoded {
@@ -203,8 +234,8 @@ fn not_one_row() -> Box<Problem> {
     Problem::new(code::CSV_SYNTAX, NOT_ONE_ROW)
 }
 
-/// The rows as the schema has them: null only where it says so.
-fn fit(rows: &RecordBatch, schema: &SchemaRef) -> Outcome<RecordBatch> {
+/// Whether the cells are null only where the schema says so.
+fn fit(rows: &RecordBatch, schema: &SchemaRef) -> Outcome<()> {
     for (field, column) in schema.fields().iter().zip(rows.columns()) {
         if !field.is_nullable() && column.null_count() > 0 {
             let what =
@@ -212,9 +243,58 @@ fn fit(rows: &RecordBatch, schema: &SchemaRef) -> Outcome<RecordBatch> {
             return Err(Problem::new(code::MISSING_COLUMN, what).in_field(field.name()));
         }
     }
-    let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-    let rows = RecordBatch::try_new_with_options(Arc::clone(schema), rows.columns().to_vec(), &options);
-    Ok(rows.expect("its very columns, which are null only where they may be"))
+    Ok(())
+}
+
+/// Whether arrow-csv would make another value of a cell than it says: digits that do not fit are cut there.
+fn is_exact(data_type: &DataType) -> bool {
+    use DataType::{Date32, Date64, Decimal128, Decimal256, Timestamp};
+    matches!(data_type, Decimal128(..) | Decimal256(..) | Timestamp(..) | Date32 | Date64)
+}
+
+/// Decimals and times, by way of JSON.
+struct Exact {
+    /// Their places among the columns.
+    places: Vec<usize>,
+    schema: SchemaRef,
+    rows: Rows<json::JsonReader>,
+}
+
+impl Exact {
+    fn new(schema: &SchemaRef) -> Result<Option<Exact>, String> {
+        let fields = schema.fields();
+        let places: Vec<usize> = (0..fields.len()).filter(|at| is_exact(fields[*at].data_type())).collect();
+        if places.is_empty() {
+            return Ok(None);
+        }
+        let nullable = |at: &usize| fields[*at].as_ref().clone().with_nullable(true);
+        let schema: SchemaRef = Arc::new(Schema::new(places.iter().map(nullable).collect::<Vec<_>>()));
+        let rows = Rows::new(Arc::clone(&schema), json::JsonReader::new(&schema)?)?;
+        Ok(Some(Exact { places, schema, rows }))
+    }
+
+    fn decode(&mut self, rows: &RecordBatch) -> Decoded {
+        let cells: Vec<&StringArray> = self.places.iter().map(|at| rows.column(*at).as_string()).collect();
+        let names: Vec<String> = self
+            .schema
+            .fields()
+            .iter()
+            .map(|f| serde_json::Value::from(f.name().as_str()).to_string())
+            .collect();
+        let mut raw = RawRecords::with_capacity("".into(), 0, rows.num_rows(), 0);
+        let mut object = String::new();
+        for row in 0..rows.num_rows() {
+            object.clear();
+            for (name, cells) in names.iter().zip(&cells) {
+                object.push(if object.is_empty() { '{' } else { ',' });
+                let cell = cells.is_valid(row).then(|| cells.value(row));
+                object.extend([name, ":", &serde_json::Value::from(cell).to_string()]);
+            }
+            object.push('}');
+            raw.push(row as i64, None, None, Some(object.as_bytes()));
+        }
+        self.rows.decode(&raw)
+    }
 }
 
 /// What arrow-csv says of one row, whose number in what it was given means nothing.
@@ -227,6 +307,8 @@ fn problem_of(error: &ArrowError, layout: &Layout) -> Box<Problem> {
     };
     match error {
         ArrowError::ParseError(what) => {
+            // What follows is the row itself.
+            let what = what.split_once(". Row data: '").map_or(what.as_str(), |(what, _)| what);
             let (what, column) = what.rsplit_once(" for column ").unwrap_or((what, ""));
             let place = column.split_once(' ').map_or(column, |(place, _)| place);
             in_cell(Problem::new(code::TYPE_MISMATCH, what), place.parse().ok())
@@ -244,7 +326,8 @@ fn problem_of(error: &ArrowError, layout: &Layout) -> Box<Problem> {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Int64Array, StringArray};
+    use arrow::array::Int64Array;
+    use arrow::datatypes::TimeUnit;
 
     use super::*;
 
@@ -261,7 +344,7 @@ mod tests {
             raw.push(offset as i64, None, None, Some(value));
             raw.push_header(FIRST_LINE, Some(first_line.as_bytes()));
         }
-        CsvDecoder::new(schema).decode(&raw)
+        CsvDecoder::new(schema).unwrap().decode(&raw)
     }
 
     fn decode(first_line: &str, values: &[&[u8]]) -> Decoded {
@@ -275,7 +358,7 @@ mod tests {
     }
 
     fn told(decoded: &Decoded) -> String {
-        let line = |e: &super::super::RecordError| format!("{} {}: {}", e.index, e.code, e.message);
+        let line = |e: &RecordError| format!("{} {}: {}", e.index, e.code, e.message);
         decoded.errors.iter().map(line).collect::<Vec<_>>().join("\n")
     }
 
@@ -314,6 +397,48 @@ mod tests {
         7 csv-syntax: expected one row, found none or several
         8 csv-syntax: expected one row, found none or several
         ");
+    }
+
+    #[test]
+    fn decimals_and_times_are_what_they_say_or_refused() {
+        let fields = [
+            ("price", DataType::Decimal128(10, 2)),
+            ("at", DataType::Timestamp(TimeUnit::Second, None)),
+            ("day", DataType::Date32),
+        ];
+        let fields: Vec<Field> = fields.map(|(name, of)| Field::new(name, of, true)).into_iter().collect();
+        let long = format!("{}.0,,", "1".repeat(300));
+        let values: [&[u8]; 9] = [
+            b"1.50,2024-05-01T12:30:45Z,2024-05-01",
+            b"1.005,,",
+            b",2024-05-01T12:30:45.999Z,",
+            b",,2024-02-30",
+            b",,",
+            b"-12345678.9,2024-05-01 12:30:45.000,",
+            long.as_bytes(),
+            b"x,,",
+            b"1e3,,",
+        ];
+        let decoded = decode_by(Arc::new(Schema::new(fields)), "price,at,day", &values);
+        assert_eq!(decoded.records.as_deref(), Some(&[0, 4, 5, 8][..]));
+        let json = crate::codec::trip::encode(
+            &crate::codec::Encode::plain(crate::codec::Codec::Json),
+            &decoded.rows,
+        );
+        let rows: Vec<_> = (0..4).map(|row| String::from_utf8_lossy(json.row(row)).into_owned()).collect();
+        insta::assert_snapshot!(rows.join("\n"), @r#"
+        {"price":1.50,"at":1714566645,"day":"2024-05-01"}
+        {"price":null,"at":null,"day":null}
+        {"price":-12345678.90,"at":1714566645,"day":null}
+        {"price":1000.00,"at":null,"day":null}
+        "#);
+        insta::assert_snapshot!(told(&decoded).replace(&"1".repeat(30), "1"), @r#"
+        1 out-of-range: price: expected decimal(10, 2), which cannot hold 1.005
+        2 out-of-range: at: "2024-05-01T12:30:45.999Z" has digits below the unit of timestamp_s
+        3 type-mismatch: day: expected date, found string "2024-02-30"
+        6 out-of-range: price: expected decimal(10, 2), which cannot hold 11111111111…
+        7 type-mismatch: price: expected decimal(10, 2), found string "x"
+        "#);
     }
 
     #[test]

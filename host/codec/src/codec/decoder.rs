@@ -91,7 +91,7 @@ impl PartDecoder {
                 let decoder = arrow_ipc::ArrowDecoder::new(schema)?;
                 Decoding::Arrow(Box::new(decoder.with_tombstone(tombstone)))
             }
-            Codec::Csv => Decoding::Csv(csv::CsvDecoder::new(schema)),
+            Codec::Csv => Decoding::Csv(csv::CsvDecoder::new(schema)?),
         };
         let framed = match &settings.framing {
             Framing::None => None,

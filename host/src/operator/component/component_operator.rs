@@ -398,6 +398,10 @@ impl Operator for ComponentOperator {
         Ok(())
     }
 
+    fn keeps_rows(&self) -> bool {
+        self.current.keeps_rows()
+    }
+
     fn component(&self) -> Option<ComponentName<'_>> {
         let version = &self.current.installed.version;
         Some(ComponentName { label: version.label(), digest: version.digest() })
