@@ -30,7 +30,7 @@ fn stop(path: &Path, reason: impl std::fmt::Display) -> ConnectorError {
     ConnectorError::Stop(format!("{}: {reason}", path.display()))
 }
 
-/// Of a line or row, at most: no codec takes a longer value.
+/// Of a line, at most: no codec takes a longer value.
 const LINE_BYTES: u64 = 1 << 30;
 
 /// Lines of a file as records: the offset is the line's number from 0.
@@ -64,7 +64,7 @@ impl Reader for LineReader {
             let read = (&mut self.lines).take(LINE_BYTES + 1).read_until(b'\n', &mut line);
             match read.map_err(|e| stop(&self.path, e))? {
                 0 => break,
-                read if read as u64 > LINE_BYTES => return Err(too_long(&self.path, "line", self.position)),
+                read if read as u64 > LINE_BYTES => return Err(too_long(&self.path, self.position)),
                 _ => {}
             }
             let text = line.strip_suffix(b"\n").unwrap_or(&line);
@@ -98,8 +98,8 @@ fn no_line(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-fn too_long(path: &Path, what: &str, position: i64) -> ConnectorError {
-    stop(path, format!("{what} {} is longer than {LINE_BYTES} bytes", position + 1))
+fn too_long(path: &Path, position: i64) -> ConnectorError {
+    stop(path, format!("line {} is longer than {LINE_BYTES} bytes", position + 1))
 }
 
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
@@ -112,7 +112,7 @@ pub struct RowReader {
     batches: Batches,
     skip: usize,
     position: i64,
-    /// Of the last batch, what is to be handed out yet.
+    /// Of the last batch, as it was read, what is to be handed out yet.
     rest: Option<RecordBatch>,
 }
 
@@ -147,7 +147,7 @@ impl RowReader {
             }
             let rows = rows.slice(self.skip, rows.num_rows() - self.skip);
             self.skip = 0;
-            return self.fit(&rows).map(Some);
+            return Ok(Some(rows));
         }
         Ok(None)
     }
@@ -157,8 +157,10 @@ impl RowReader {
         let absent = self.schema.fields().iter().find(|field| rows.column_by_name(field.name()).is_none());
         match absent {
             Some(field) => Err(no_column(&self.path, field.name(), &rows.schema())),
-            None => unless_damaged(&self.path, || codec::conform(rows, &self.schema))?
-                .map_err(|why| stop(&self.path, why)),
+            None => unless_damaged(&self.path, || codec::conform(rows, &self.schema))?.map_err(|why| {
+                let (first, last) = (self.position + 1, self.position + rows.num_rows() as i64);
+                stop(&self.path, format!("among rows {first} to {last}: {why}"))
+            }),
         }
     }
 }
@@ -187,6 +189,8 @@ impl Reader for RowReader {
             self.rest = Some(rows.slice(most, rows.num_rows() - most));
             rows = rows.slice(0, most);
         }
+        // No more at once than are wanted: a few values may stand for many rows.
+        let rows = self.fit(&rows)?;
         self.position += rows.num_rows() as i64;
         Ok(Read::Rows(rows))
     }

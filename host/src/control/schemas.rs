@@ -235,8 +235,8 @@ impl Asking<'_> {
     }
 
     /// Registers the schemas of all sinks that name a registry and answers what to pin. A schema that its subject does
-    /// not take, or that the rows do not fit, is refused before anything is registered; `rehearse` registers nothing. Nobody is asked for a sink that
-    /// is as it was.
+    /// not take, or that the rows do not fit, is refused before anything is registered; `rehearse` registers nothing.
+    /// Nobody is asked for a sink that is as it was.
     ///
     /// # Errors
     /// Every sink whose schema cannot be made or registered, and why.

@@ -159,6 +159,8 @@ struct Coordinator {
     waits: Option<String>,
     /// Why the last commit of the run that was drained last is not sure, if it is not.
     uncommitted: Option<String>,
+    /// A task gave up while a run was being finished.
+    gave_up: Option<String>,
     /// It was told to stop. Tasks look at it too.
     stopping: Arc<AtomicBool>,
     on_give_up: OnGiveUp,
@@ -202,6 +204,7 @@ impl Coordinator {
             replay: None,
             waits: None,
             uncommitted: None,
+            gave_up: None,
             stopping,
             on_give_up,
             tasks_checkpoint: 1,
@@ -270,7 +273,11 @@ impl Coordinator {
             membership.group.leave();
         }
         self.job.metrics().forget_positions();
-        result
+        match (result, self.gave_up.take()) {
+            // Another start would lead into the same.
+            (Err(_), Some(reason)) if !self.is_stopping() => Ok(Ending::GaveUp(reason)),
+            (result, _) => result,
+        }
     }
 
     fn keep_running(&mut self, memberships: &mut [Membership]) -> Result<Ending, String> {
@@ -383,7 +390,8 @@ impl Coordinator {
                 }
             }
             Happened::Waiting(reason) => self.waits = reason,
-            Happened::Failed(_) | Happened::GaveUp(_) | Happened::SourcesEnded => {}
+            Happened::GaveUp(reason) => self.gave_up = Some(reason),
+            Happened::Failed(_) | Happened::SourcesEnded => {}
         }
         Vec::new()
     }

@@ -147,7 +147,12 @@ pub(super) fn only(raw: &Arc<RawRecords>, records: impl ExactSizeIterator<Item =
 fn copy(from: &RawRecords, record: usize, to: &mut RawRecords) {
     let found = &from.records()[record];
     to.push(found.offset, found.timestamp_ms, from.key(record), from.value(record));
-    from.headers(record).for_each(|(name, value)| to.push_header(&name, value));
+    let last = to.len().checked_sub(2);
+    match last.filter(|last| to.headers(*last).eq(from.headers(record))) {
+        // Rows of a file have one first line between them.
+        Some(last) => to.push_headers_of(last),
+        None => from.headers(record).for_each(|(name, value)| to.push_header(&name, value)),
+    }
 }
 
 #[cfg(test)]

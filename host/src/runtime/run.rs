@@ -210,7 +210,7 @@ impl Run {
     }
 
     /// Ends gracefully: rows that wait for another attempt get through, then a last barrier, then the end. `hear` is
-    /// told of every checkpoint that completes and of letters that were put in. Answers the partitions, or why it
+    /// told of every checkpoint that completes, of letters that were put in, and that a task gave up. Answers the partitions, or why it
     /// had to give up (then nothing after the last commit counts). After a stop a partition may have been read
     /// further than is committed: it must not be read on from there.
     ///
@@ -237,8 +237,13 @@ impl Run {
                 ));
             }
             match self.next(Duration::from_millis(50)) {
-                Some(Happened::Failed(reason) | Happened::GaveUp(reason)) => {
+                Some(Happened::Failed(reason)) => {
                     self.cancel();
+                    return Err(reason);
+                }
+                Some(Happened::GaveUp(reason)) => {
+                    self.cancel();
+                    hear(Happened::GaveUp(reason.clone()));
                     return Err(reason);
                 }
                 Some(happened) => {

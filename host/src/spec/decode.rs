@@ -11,13 +11,12 @@ use super::error::{Findings, quoted};
 use super::formats::{Columns, Decode, Encode, Registered, Sample, SinkRegistry, ValueFormat};
 use super::model::{SinkConnector, SourceConnector};
 use super::table::{Field, Table};
-use super::tree::{Scalar, Value};
+use super::tree::Scalar;
 use super::{imports, read, types};
 use crate::codec::registry::Strategy;
 use crate::codec::wire::Part;
 use crate::codec::{Codec, Meta, RegisteredSchema, SchemaKind, Tombstone};
 
-/// Schemas that a definition refers to.
 const TOMBSTONES: [(&str, Tombstone); 2] = [("row", Tombstone::Row), ("refuse", Tombstone::Refuse)];
 const SUBJECT: &str = "a registry of the host's config, or { name: …, subject: …, version: … }";
 
@@ -279,26 +278,12 @@ fn definition(
             return None;
         }
     };
-    let text = definition_text(&field, kind, findings);
+    let text = imports::definition_text(&field, kind, findings);
     let references = match imports {
         None => Some(Vec::new()),
-        Some(field) => imports::read(&field, kind, findings),
+        Some(field) => imports::imports(&field, kind, findings),
     };
     Some(Some(RegisteredSchema { kind, text: text?, references: references?, message: message? }))
-}
-
-/// Text, or for schemas that are JSON also a mapping.
-pub(super) fn definition_text(
-    field: &Field<'_>,
-    kind: SchemaKind,
-    findings: &mut Findings,
-) -> Option<String> {
-    match (&field.node.value, kind) {
-        (Value::Map(_) | Value::List(_), SchemaKind::Avro | SchemaKind::Json) => {
-            Some(field.node.to_json(&field.path, findings).to_string())
-        }
-        _ => read::text(field, "the schema's text", findings),
-    }
 }
 
 /// The codec under `codec`.

@@ -1,14 +1,15 @@
-//! Schemas that a schema of the specification refers to: which of them refer to which. Knows no language of schemas, but
-//! that they name what they refer to.
+//! Schemas in the text of a specification, and which of them refer to which. Knows no language of schemas, but that they
+//! name what they refer to.
 
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::decode::definition_text;
 use super::error::Findings;
+use super::read;
 use super::table::Field;
+use super::tree::Value;
 use crate::codec::{RegisteredSchema, SchemaKind};
 
 /// Schemas that one refers to, at most.
@@ -16,8 +17,22 @@ const MAX_IMPORTS: usize = 100;
 /// And what they refer to in turn, each counted wherever it is referred to.
 const MAX_REFERENCES: usize = 10_000;
 
+/// Text, or for schemas that are JSON also a mapping.
+pub(super) fn definition_text(
+    field: &Field<'_>,
+    kind: SchemaKind,
+    findings: &mut Findings,
+) -> Option<String> {
+    match (&field.node.value, kind) {
+        (Value::Map(_) | Value::List(_), SchemaKind::Avro | SchemaKind::Json) => {
+            Some(field.node.to_json(&field.path, findings).to_string())
+        }
+        _ => read::text(field, "the schema's text", findings),
+    }
+}
+
 /// Under `imports`.
-pub(super) fn read(
+pub(super) fn imports(
     field: &Field<'_>,
     kind: SchemaKind,
     findings: &mut Findings,

@@ -100,6 +100,8 @@ fn a_row_of_csv_that_is_wrong_has_its_policy_and_its_neighbours_are_read() {
     http.post(&format!("/v1/pipelines/{name}/start"), &json!({})).expect(200);
     wait(&http, &name, "at the end", |status| status["state"] == "stopped");
     let mut all = ids(folder.path());
+    // What was read since the last checkpoint comes twice: of the first run, which ended in its first batch.
+    assert!(all.len() <= ROWS + 500, "{}", all.len());
     all.sort_unstable();
     all.dedup();
     assert_eq!(all, (0..ROWS).collect::<Vec<_>>());
@@ -122,7 +124,7 @@ fn the_letters_of_a_csv_file_are_run_again_by_what_their_file_began_with() {
     };
     apply(&http, &with("float64"));
     wait(&http, &name, "through", |status| status["dead_letters"] == 30);
-    // As text, and without an id, three of the four ways are taken: a number that is none, and a row without an id.
+    // With the amount as text and the id that may be null two of the four ways are taken; the others have not three cells.
     write(&folder.path().join("orders.csv"), []);
     apply(&http, &with("string"));
     wait(&http, &name, "running", |status| status["state"] == "running");

@@ -9,10 +9,13 @@ use std::sync::Arc;
 use arrow::datatypes::Schema;
 use csv_core::ReadRecordResult;
 
-use super::{LINE_BYTES, stop, too_long};
+use super::stop;
 use crate::batch::RawRecords;
 use crate::codec::csv::{FIRST_LINE, check_first_line};
 use crate::connector::{ConnectorError, Read, ReadLimits, Reader};
+
+/// Of a row, at most: the codec takes half of it, and what is longer is rather a quote that is not closed.
+const ROW_BYTES: usize = 32 << 20;
 
 /// Rows of a file as records.
 pub struct CsvReader {
@@ -59,8 +62,13 @@ impl Reader for CsvReader {
             if !self.rows.next(&mut row).map_err(|e| stop(&self.path, e))? {
                 break;
             }
-            if row.len() as u64 > LINE_BYTES {
-                return Err(too_long(&self.path, "row", self.position));
+            if row.len() > ROW_BYTES {
+                let row = self.position + 1;
+                let why = format!(
+                    "row {row} after the first line has more than {ROW_BYTES} bytes: is a quote in it not closed? \
+                     Correct it and start the pipeline again"
+                );
+                return Err(stop(&self.path, why));
             }
             records.push(self.position, None, None, Some(&row));
             match records.len() {
@@ -107,7 +115,7 @@ impl Rows {
                     return Ok(true);
                 }
                 ReadRecordResult::End => return Ok(false),
-                _ if row.len() as u64 > LINE_BYTES => return Ok(true),
+                _ if row.len() > ROW_BYTES => return Ok(true),
                 ReadRecordResult::InputEmpty
                 | ReadRecordResult::OutputFull
                 | ReadRecordResult::OutputEndsFull => {}
@@ -176,6 +184,8 @@ mod tests {
         assert_eq!(read(b"", 0), Ok(vec![]));
         assert_eq!(read(b"\n\n", 0), Ok(vec![]));
         assert_eq!(read(b"id\n", 0), Ok(vec![]));
+        let open = [b"id\n1\n\"2,".as_slice(), &b"x\n".repeat(ROW_BYTES)].concat();
+        insta::assert_snapshot!(read(&open, 0).unwrap_err(), @"people.csv: row 2 after the first line has more than 33554432 bytes: is a quote in it not closed? Correct it and start the pipeline again");
         insta::assert_snapshot!(read(b"\nname\n1\n", 0).unwrap_err(), @"people.csv: there is no column `id`, but name: say these in `schema`");
     }
 }

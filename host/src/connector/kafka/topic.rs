@@ -59,10 +59,11 @@ impl Takes {
         let number = |name: &str| setting(name)?.parse::<i64>().ok();
         // Where the broker stamps records itself it does not look at ours.
         let stamped = setting("message.timestamp.type").as_deref() == Some("LogAppendTime");
+        let bounded = |name: &str| number(name).filter(|ms| *ms < i64::MAX);
         let bound = |name: &str| {
-            // Brokers before 3.6 have one bound for both.
-            let bound = number(name).or_else(|| number("message.timestamp.difference.max.ms"));
-            bound.filter(|ms| !stamped && *ms < i64::MAX)
+            // Brokers before 3.6 have one bound for both, and those before 4.0 go by it where it is set.
+            let bound = bounded(name).or_else(|| bounded("message.timestamp.difference.max.ms"));
+            bound.filter(|_| !stamped)
         };
         let max = number("max.message.bytes").and_then(|bytes| u64::try_from(bytes).ok());
         let policy = setting("cleanup.policy").unwrap_or_default();
@@ -186,8 +187,11 @@ mod tests {
         let usual = by(&[("cleanup.policy", "delete"), after, ("max.message.bytes", "5000")]);
         let hour = Some(3_600_000);
         assert_eq!(usual, Takes { max_message_bytes: 5_000, after_ms: hour, ..Takes::default() });
-        let compacted =
-            by(&[("cleanup.policy", "delete, compact"), ("message.timestamp.difference.max.ms", "5")]);
+        let compacted = by(&[
+            ("cleanup.policy", "delete, compact"),
+            ("message.timestamp.difference.max.ms", "5"),
+            ("message.timestamp.after.max.ms", &max),
+        ]);
         let both = Takes { without_key: false, before_ms: Some(5), after_ms: Some(5), ..Takes::default() };
         assert_eq!(compacted, both);
         assert_eq!(by(&[("message.timestamp.type", "LogAppendTime"), after]), Takes::default());

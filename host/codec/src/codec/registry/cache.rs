@@ -1,7 +1,6 @@
 //! Schemas that were asked for, bounded by their number and by the bytes of their texts, the least recently used dropped
-//! first. What a name means never changes, so a
-//! schema is kept as long as there is room; that there is none is believed for a short while. Told the time;
-//! knows nothing of requests.
+//! first. What a name means never changes, so a schema is kept as long as there is room; that there is none is believed
+//! for a short while. Told the time; knows nothing of requests.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
