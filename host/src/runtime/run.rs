@@ -210,9 +210,9 @@ impl Run {
     }
 
     /// Ends gracefully: rows that wait for another attempt get through, then a last barrier, then the end. `hear` is
-    /// told of every checkpoint that completes, of letters that were put in, and that a task gave up. Answers the partitions, or why it
-    /// had to give up (then nothing after the last commit counts). After a stop a partition may have been read
-    /// further than is committed: it must not be read on from there.
+    /// told of every checkpoint that completes, of letters that were put in, and that a task gave up. Answers the
+    /// partitions, or why it had to give up (then nothing after the last commit counts). After a stop a partition may have
+    /// been read further than is committed: it must not be read on from there.
     ///
     /// It may take [`DRAIN_TIMEOUT`] from a stop or a move on; where all sources `ended` nobody waits for it.
     pub fn drain(mut self, ended: bool, mut hear: impl FnMut(Happened)) -> Result<Vec<Partition>, String> {
