@@ -1,6 +1,7 @@
 //! Pipelines that are built, printed, refused and run.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch, StringArray};
@@ -299,6 +300,32 @@ fn a_failure_is_told_to_whoever_waits() {
         }
     }
     assert_eq!(running.status().unwrap().state, PipelineState::Stopped);
+}
+
+#[test]
+fn a_pipeline_that_gives_up_while_it_ends_stays_so() {
+    let host = Host::new().unwrap();
+    let calls = Arc::new(AtomicU32::new(0));
+    let called = Arc::clone(&calls);
+    let one = |name: &str| Source::generate(ID).set("generate.count", 1).named(name);
+    let retry = OnError::Retry { attempts: 2, backoff: Duration::from_millis(200), then: Then::Fail };
+    let pipeline = Pipeline::new("ends")
+        .source(one("a"))
+        .source(one("b"))
+        // A union is a task of its own: its sources have ended long before its rows are given up.
+        .from(["a", "b"])
+        .map(move |_| {
+            called.fetch_add(1, Relaxed);
+            Err("not today".into())
+        })
+        .on_error(retry)
+        .to_memory("out");
+    let running = host.start(&pipeline).unwrap();
+    let failed = running.wait(Until::Ended).unwrap_err().to_string();
+    assert!(failed.contains("not today") && failed.contains("It stays stopped"), "{failed}");
+    let before = calls.load(Relaxed);
+    std::thread::sleep(Duration::from_millis(1500));
+    assert_eq!((calls.load(Relaxed), running.status().unwrap().restarts), (before, 0));
 }
 
 #[test]
