@@ -32,7 +32,9 @@ pub struct AvroReader {
     current: Arc<Compiled>,
     /// The id of the current writer; `None` for the schema that the reader was made with.
     id: Option<u64>,
-    /// A value that stands without its length, with it.
+    /// Values of the current writer are bytes that stand without their length.
+    without_length: bool,
+    /// Such a value, with its length.
     with_length: Vec<u8>,
     writers: Writers<Arc<Compiled>>,
     open: Vec<Frame>,
@@ -66,6 +68,7 @@ impl AvroReader {
             reader,
             current: Arc::new(current),
             id: None,
+            without_length: false,
             with_length: Vec::new(),
             writers: Writers::new(WRITERS_MAX, WRITERS_BYTES),
             open: Vec::new(),
@@ -106,6 +109,7 @@ impl ReadWritten for AvroReader {
             let bytes = compiled.weight;
             Ok((Arc::new(compiled), bytes))
         })?;
+        self.without_length = compiled.types.is_bytes();
         (self.current, self.id) = (compiled, Some(id));
         Ok(())
     }
@@ -113,7 +117,7 @@ impl ReadWritten for AvroReader {
 
 impl ReadRecord for AvroReader {
     fn read(&mut self, value: &[u8], columns: &mut Struct) -> Outcome<()> {
-        if self.id.is_some() && self.current.types.is_bytes() {
+        if self.without_length {
             let mut bytes = std::mem::take(&mut self.with_length);
             bytes.clear();
             write_long(value.len() as i64, &mut bytes);
